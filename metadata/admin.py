@@ -1,0 +1,97 @@
+"""Words for the operator. They change through the workflow only, so that no edit goes round the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from metadata import workflow
+from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
+from smugmug.admin import ReadOnlyAdmin
+
+
+class HistoryInline(admin.TabularInline):
+    model = MetadataHistory
+    fk_name = "metadata"
+    ordering = ["-version"]
+    fields = readonly_fields = ["version", "changed_by", "change_reason", "new_description", "created_at"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AIMetadata)
+class AIMetadataAdmin(admin.ModelAdmin):
+    list_display = ["photo", "ai_title", "processing_status", "review_status", "confidence_score", "model", "updated_at"]
+    list_filter = ["processing_status", "review_status", "describer", "model", "photo__account"]
+    list_select_related = ["photo"]
+    search_fields = ["photo__image_key", "photo__filename", "ai_title", "ai_description"]
+    date_hierarchy = "processed_at"
+    show_full_result_count = False
+    inlines = [HistoryInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All but the words."""
+        return [field.name for field in AIMetadata._meta.fields if field.name not in WORDS]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: AIMetadata, form: ModelForm, change: bool) -> None:  # noqa: FBT001
+        """An edit here is a decision like any other: it has an author and a row of history."""
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in WORDS}
+        if not changes:
+            return
+        try:
+            workflow.edit(obj, by=request.user, version=obj.version, changes=changes)  # type: ignore[arg-type]
+        except workflow.AlreadyDecided as exc:
+            messages.error(request, str(exc))
+
+
+@admin.register(MetadataHistory)
+class MetadataHistoryAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "metadata", "version", "source", "changed_by", "change_reason"]
+    list_filter = ["source"]
+    search_fields = ["changed_by", "change_reason", "new_description"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+
+
+@admin.register(PhotoEmbedding)
+class PhotoEmbeddingAdmin(ReadOnlyAdmin):
+    list_display = ["photo", "model"]
+    list_filter = ["model"]
+    list_select_related = ["photo"]
+    search_fields = ["photo__image_key"]
+    fields = ["photo", "model"]
+    show_full_result_count = False
+
+
+@admin.register(ProcessingRun)
+class ProcessingRunAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "account", "album", "only", "state", "done", "total", "failed", "model"]
+    list_filter = ["state", "account", "describer"]
+    list_select_related = ["account", "album"]
+    search_fields = ["account__nickname", "album__title"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(AICall)
+class AICallAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "kind", "model", "outcome", "tokens_in", "tokens_out", "cost", "ms", "photo"]
+    list_filter = ["kind", "outcome", "model"]
+    list_select_related = ["photo"]
+    search_fields = ["photo__image_key", "model"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False

@@ -1,0 +1,208 @@
+"""The library as pages show it: albums, galleries and their figures. Reads only; the number of queries never grows with
+the number of rows."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Max, Q, Window
+from django.db.models.functions import RowNumber
+
+from metadata.models import AIMetadata, ProcessingRun
+from smugmug.models import Account, Album, AlbumPhoto, Photo, SyncRun
+from targetvision.models import Run, RunState
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+GALLERY_PAGE = 50
+COVERS = 3
+
+DESCRIBED = Q(ai_metadata__processing_status=AIMetadata.Processing.COMPLETED)
+REVIEWED = ~Q(ai_metadata__review_status=AIMetadata.Review.UNREVIEWED)
+# What a gallery can be narrowed to: name, label, condition on a photo.
+SHOWS: dict[str, tuple[str, Q]] = {
+    "all": ("All", Q()),
+    "waiting": ("Waiting", DESCRIBED & ~REVIEWED),
+    "approved": ("Approved", Q(ai_metadata__review_status=AIMetadata.Review.APPROVED)),
+    "failed": ("Failed", Q(ai_metadata__processing_status=AIMetadata.Processing.FAILED)),
+}
+UNDESCRIBED = Q(ai_metadata=None) | Q(
+    ai_metadata__processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING)
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How far an account's photos have come."""
+
+    photos: int = 0
+    described: int = 0
+    undescribed: int = 0
+    approved: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    failed: int = 0
+    skipped: int = 0
+    albums: int = 0
+    synced_at: datetime.datetime | None = None
+
+    @property
+    def reviewed(self) -> int:
+        return self.approved + self.rejected
+
+    @property
+    def described_share(self) -> int:
+        """Whole percent; 100 only when all are described."""
+        return 100 * self.described // self.photos if self.photos else 0
+
+    @property
+    def reviewed_share(self) -> int:
+        return 100 * self.reviewed // self.photos if self.photos else 0
+
+
+def figures(accounts: Iterable[Account]) -> dict[int, Figures]:
+    """The figures of each account, by its id."""
+    ids = [account.pk for account in accounts]
+    photos = Photo.objects.present().filter(account__in=ids).values("account").order_by()
+    rows = photos.annotate(
+        photos=Count("pk"),
+        described=Count("pk", filter=DESCRIBED),
+        undescribed=Count("pk", filter=UNDESCRIBED),
+        approved=Count("pk", filter=SHOWS["approved"][1]),
+        rejected=Count("pk", filter=Q(ai_metadata__review_status=AIMetadata.Review.REJECTED)),
+        waiting=Count("pk", filter=SHOWS["waiting"][1]),
+        failed=Count("pk", filter=SHOWS["failed"][1]),
+        skipped=Count("pk", filter=Q(ai_metadata__processing_status=AIMetadata.Processing.SKIPPED)),
+    )
+    albums = Album.objects.present().filter(account__in=ids).values("account").order_by()
+    album_rows = {row["account"]: row for row in albums.annotate(albums=Count("pk"), synced_at=Max("synced_at"))}
+    by_account = {row.pop("account"): row for row in rows}
+    return {
+        pk: Figures(
+            **by_account.get(pk, {}),
+            albums=album_rows.get(pk, {}).get("albums", 0),
+            synced_at=album_rows.get(pk, {}).get("synced_at"),
+        )
+        for pk in ids
+    }
+
+
+def dress_albums(albums: Iterable[Album]) -> list[Album]:
+    """The albums with photo_count, described_count, reviewed_count and covers (at most three photos)."""
+    dressed: list[Any] = list(albums)
+    standings = AlbumPhoto.objects.filter(album__in=dressed, photo__removed_at=None)
+    counts = {
+        row["album"]: row
+        for row in standings.values("album")
+        .order_by()
+        .annotate(
+            photo_count=Count("pk"),
+            described_count=Count(
+                "pk", filter=Q(photo__ai_metadata__processing_status=AIMetadata.Processing.COMPLETED)
+            ),
+            reviewed_count=Count(
+                "pk",
+                filter=Q(photo__ai_metadata__isnull=False)
+                & ~Q(photo__ai_metadata__review_status=AIMetadata.Review.UNREVIEWED),
+            ),
+        )
+    }
+    rank = Window(RowNumber(), partition_by="album", order_by=("position", "photo"))
+    covers: dict[Any, list[Photo]] = {}
+    for standing in standings.annotate(rank=rank).filter(rank__lte=COVERS).order_by("rank").select_related("photo"):
+        covers.setdefault(standing.album_id, []).append(standing.photo)
+    for album in dressed:
+        row = counts.get(album.pk, {})
+        for name in ("photo_count", "described_count", "reviewed_count"):
+            setattr(album, name, row.get(name, 0))
+        album.covers = covers.get(album.pk, [])
+    return dressed
+
+
+def gallery(album: Album, *, show: str, after: int) -> tuple[list[Photo], int | None]:
+    """GALLERY_PAGE photos of the album beyond position `after`, and the position to go on from (None at the end)."""
+    rows = _album_photos(album).filter(SHOWS[show][1], position__gt=after).select_related("ai_metadata")
+    photos = list(rows[: GALLERY_PAGE + 1])
+    page = photos[:GALLERY_PAGE]
+    for photo in page:
+        dress_photo(photo)
+    return page, page[-1].position if len(photos) > GALLERY_PAGE else None  # type: ignore[attr-defined]
+
+
+def gallery_counts(album: Album) -> dict[str, int]:
+    """How many photos each of SHOWS holds, and under `undescribed` how many nobody described yet."""
+    counts: dict[str, int] = (
+        _album_photos(album)
+        .order_by()
+        .aggregate(
+            **{name: Count("pk", filter=condition) for name, (_, condition) in SHOWS.items() if condition},
+            all=Count("pk"),
+            undescribed=Count("pk", filter=UNDESCRIBED),
+        )
+    )
+    return counts
+
+
+def neighbours(photo: Photo, album: Album) -> tuple[Photo | None, Photo | None]:
+    """The photos before and after this one in the album."""
+    here = AlbumPhoto.objects.filter(album=album, photo=photo).values_list("position", flat=True).first()
+    if here is None:
+        return None, None
+    photos = _album_photos(album)
+    before = photos.filter(position__lt=here).order_by("-position").first()
+    return before, photos.filter(position__gt=here).first()
+
+
+def _album_photos(album: Album) -> QuerySet[Photo]:
+    return Photo.objects.present().in_album(album)
+
+
+def dress_photo(photo: Any) -> None:
+    """Give the photo `words` (None where there are none), and a mark for its state with a title for it."""
+    words: AIMetadata | None = getattr(photo, "ai_metadata", None)
+    photo.words = words
+    photo.mark, photo.mark_title = mark(words)
+
+
+def mark(words: AIMetadata | None) -> tuple[str, str]:
+    """The mark (good, wait, bad, idle) and the sentence for the state of a photo's words."""
+    if words is None:
+        return "idle", AIMetadata.Processing.PENDING.label
+    if words.review_status == AIMetadata.Review.APPROVED:
+        return "good", f"Approved by {words.approved_by.partition(':')[2]}"
+    if words.review_status == AIMetadata.Review.REJECTED:
+        return "bad", f"Rejected: {words.rejection_reason}"
+    if words.processing_status == AIMetadata.Processing.FAILED:
+        return "bad", f"Failed: {words.error}"
+    if words.waits_for_review:
+        return "wait", AIMetadata.Review.UNREVIEWED.label
+    if words.processing_status == AIMetadata.Processing.SKIPPED:
+        return "idle", f"Skipped: {words.error}"
+    return "idle", words.get_processing_status_display()
+
+
+def newest_runs(accounts: Iterable[Account]) -> dict[int, list[Run]]:
+    """The newest sync and the newest processing of each account, by its id."""
+    ids = [account.pk for account in accounts]
+    found: dict[int, list[Run]] = {pk: [] for pk in ids}
+    for model in (SyncRun, ProcessingRun):
+        rank = Window(RowNumber(), partition_by="account", order_by=F("created_at").desc())
+        runs = model.objects.filter(account__in=ids).select_related("account", *_album_of(model))
+        for run in runs.annotate(rank=rank).filter(rank=1):
+            found[run.account_id].append(run)
+    return found
+
+
+def _album_of(model: type[Run]) -> list[str]:
+    return ["album"] if model is ProcessingRun else []
+
+
+def is_news(run: Run, now: datetime.datetime) -> bool:
+    """Whether the dashboard still shows the run: it is active, went wrong, or ended within the hour."""
+    if run.is_active or run.state in (RunState.FAILED, RunState.PARTIAL):
+        return True
+    return run.finished_at is not None and now - run.finished_at < datetime.timedelta(hours=1)

@@ -1,0 +1,312 @@
+"""What the AI said about each photo and what people made of it. Nothing here talks to the network.
+
+AIMetadata holds what stands now; MetadataHistory every step on the way, append-only, so that the machine's words
+and a person's stay distinguishable for ever.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Cast, Now
+from pgvector.django import HalfVectorField, HnswIndex, VectorField
+
+from smugmug.models import Account, Album, Photo
+from targetvision.models import ACTIVE, Run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+EMBEDDING_LENGTH = 1_536
+# The columns that hold words, and so have a previous_ and a new_ column each in the history.
+WORDS = ("ai_title", "ai_description", "ai_alt_text", "ai_tags", "ai_categories")
+
+
+class ProcessingRun(Run):
+    """One pass of the describer over photos of an account."""
+
+    class Only(models.TextChoices):
+        PENDING = "pending", "Not described yet"
+        FAILED = "failed", "Failed before"
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="processing_runs")
+    album = models.ForeignKey(Album, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    only = models.CharField(max_length=8, choices=Only, default=Only.PENDING)
+    limit = models.PositiveIntegerField(null=True, blank=True)
+    describer = models.CharField(max_length=16, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    described = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(state__in=ACTIVE), name="metadata_one_active_processing_per_account"
+            )
+        ]
+        indexes = [models.Index(fields=["account", "-created_at"], name="metadata_processing_newest")]
+
+    def __str__(self) -> str:
+        return f"Describing {self.album or self.account}, {self.state}"
+
+
+class AIMetadataQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(photo__account__memberships__user_id=user.pk)
+
+    def changeable_by(self, user: User | AnonymousUser) -> Self:
+        return self.filter(photo__account__in=Account.objects.changeable_by(user))
+
+    def for_review(self) -> Self:
+        """Words that wait for a person's decision, of photos that are still there."""
+        return self.filter(
+            processing_status=AIMetadata.Processing.COMPLETED,
+            review_status=AIMetadata.Review.UNREVIEWED,
+            photo__removed_at=None,
+        )
+
+    def in_review_order(self) -> Self:
+        return self.order_by("created_at", "pk")
+
+    def following(self, words: AIMetadata) -> Self:
+        """What comes after these words in review order."""
+        return self.filter(Q(created_at__gt=words.created_at) | Q(created_at=words.created_at, pk__gt=words.pk))
+
+    def with_photo(self) -> Self:
+        return self.select_related("photo__album", "photo__account")
+
+    def of_run(self, run: ProcessingRun) -> Self:
+        return self.filter(run=run)
+
+    def claimable(self, now: datetime.datetime) -> Self:
+        """Photos of a run that nobody works on: waiting, or left by a worker whose lease ran out."""
+        return self.filter(
+            Q(processing_status=AIMetadata.Processing.PENDING)
+            | Q(processing_status=AIMetadata.Processing.PROCESSING, claimed_until__lt=now)
+        )
+
+    def unfinished(self) -> Self:
+        return self.filter(processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING))
+
+    def without_words(self) -> Self:
+        """Photos that were skipped or could not be described."""
+        return self.filter(processing_status__in=(AIMetadata.Processing.SKIPPED, AIMetadata.Processing.FAILED))
+
+    def reasons(self) -> Any:
+        """(status, sentence, how many), the most frequent first."""
+        counted = self.order_by().values_list("processing_status", "error").annotate(count=models.Count("pk"))
+        return counted.order_by("-count", "error")
+
+    def without_vector(self) -> Self:
+        """Words with no embedding of their own."""
+        return self.filter(processing_status=AIMetadata.Processing.COMPLETED, photo__photo_embedding=None)
+
+
+class AIMetadata(models.Model):
+    """The words for one photo as they stand now."""
+
+    class Processing(models.TextChoices):
+        PENDING = "pending", "Waits to be described"
+        PROCESSING = "processing", "Being described"
+        COMPLETED = "completed", "Described"
+        FAILED = "failed", "Failed"
+        SKIPPED = "skipped", "Skipped"
+
+    class Review(models.TextChoices):
+        UNREVIEWED = "unreviewed", "Waits for review"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    photo = models.OneToOneField(Photo, on_delete=models.CASCADE, related_name="ai_metadata")
+    ai_title = models.TextField("title", blank=True, db_default="", default="")
+    ai_description = models.TextField("description", blank=True, db_default="", default="")
+    ai_alt_text = models.TextField("alt text", blank=True, db_default="", default="")
+    ai_tags = ArrayField(models.TextField(), verbose_name="tags", default=list, blank=True)
+    ai_categories = ArrayField(models.TextField(), verbose_name="categories", default=list, blank=True)
+    confidence_score = models.FloatField(null=True, blank=True)
+    processing_status = models.CharField(max_length=10, choices=Processing, default=Processing.PENDING)
+    review_status = models.CharField(max_length=10, choices=Review, default=Review.UNREVIEWED)
+    rejection_reason = models.TextField(blank=True, default="")
+    approved = models.GeneratedField(
+        expression=Q(review_status="approved"), output_field=models.BooleanField(), db_persist=True
+    )
+    approved_by = models.CharField(max_length=160, blank=True, default="")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    ai_answer = models.ForeignKey(
+        "MetadataHistory", null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        help_text="The newest answer of the AI.",
+    )
+    describer = models.CharField(max_length=16, blank=True, default="")
+    model = models.CharField(max_length=120, blank=True, default="")
+    run = models.ForeignKey(
+        ProcessingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="rows",
+        help_text="The run that describes the photo, or did so last.",
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = AIMetadataQuerySet.as_manager()
+
+    class Meta:
+        db_table = "ai_metadata"
+        verbose_name = verbose_name_plural = "AI metadata"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(confidence_score=None) | Q(confidence_score__gte=0, confidence_score__lte=1),
+                name="metadata_confidence_from_0_to_1",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_status="approved", approved_at__isnull=False) & ~Q(approved_by="")
+                | ~Q(review_status="approved") & Q(approved_at=None, approved_by=""),
+                name="metadata_approved_by_somebody_at_some_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(processing_status="processing") | Q(claimed_until__isnull=False),
+                name="metadata_processing_has_a_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["run", "attempts", "id"], name="ai_metadata_queue",
+                         condition=Q(processing_status__in=("pending", "processing"))),
+            models.Index(fields=["created_at", "id"], name="ai_metadata_review_queue",
+                         condition=Q(processing_status="completed", review_status="unreviewed")),
+            GinIndex(fields=["ai_tags"], name="ai_metadata_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Words for {self.photo_id}"
+
+    @property
+    def is_described(self) -> bool:
+        return self.processing_status == self.Processing.COMPLETED
+
+    @property
+    def waits_for_review(self) -> bool:
+        return self.is_described and self.review_status == self.Review.UNREVIEWED
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """The columns that hold words, with what stands in them."""
+        return {name: getattr(self, name) for name in WORDS}
+
+    @property
+    def text_to_embed(self) -> str:
+        """What the vector of the photo is made from."""
+        return "\n".join(filter(None, (self.ai_title, self.ai_description, ", ".join(self.ai_tags))))
+
+
+class MetadataHistory(models.Model):
+    """One step in the life of a photo's words. Rows are added, never changed."""
+
+    class Source(models.TextChoices):
+        AI = "ai", "AI"
+        PERSON = "person", "Person"
+        UNDO = "undo", "Undo"
+        IMPORT = "import", "Import"
+
+    metadata = models.ForeignKey(AIMetadata, on_delete=models.CASCADE, related_name="history")
+    version = models.PositiveIntegerField()
+    source = models.CharField(max_length=6, choices=Source)
+    previous_title = models.TextField(blank=True, default="")
+    new_title = models.TextField(blank=True, default="")
+    previous_description = models.TextField(blank=True, default="")
+    new_description = models.TextField(blank=True, default="")
+    previous_alt_text = models.TextField(blank=True, default="")
+    new_alt_text = models.TextField(blank=True, default="")
+    previous_tags = ArrayField(models.TextField(), default=list, blank=True)
+    new_tags = ArrayField(models.TextField(), default=list, blank=True)
+    previous_categories = ArrayField(models.TextField(), default=list, blank=True)
+    new_categories = ArrayField(models.TextField(), default=list, blank=True)
+    previous_review_status = models.CharField(max_length=10, blank=True, default="")
+    new_review_status = models.CharField(max_length=10, blank=True, default="")
+    changed_by = models.CharField(max_length=160)
+    change_reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "metadata_history"
+        verbose_name_plural = "metadata history"
+        constraints = [models.UniqueConstraint(fields=["metadata", "version"], name="metadata_one_step_a_version")]
+
+    def __str__(self) -> str:
+        return f"{self.changed_by}, version {self.version}"
+
+    @property
+    def is_by_ai(self) -> bool:
+        return self.source == self.Source.AI
+
+    @property
+    def author(self) -> str:
+        """The name alone: `ada` of `user:ada`, `gpt-6-luna` of `ai:gpt-6-luna`."""
+        return self.changed_by.partition(":")[2]
+
+
+class PhotoEmbedding(models.Model):
+    """The vector of a photo's words. It stands apart: a rewritten row would enter the index's graph again."""
+
+    photo = models.OneToOneField(Photo, primary_key=True, on_delete=models.CASCADE, related_name="photo_embedding")
+    model = models.CharField(max_length=120)
+    embedding = VectorField(dimensions=EMBEDDING_LENGTH)
+
+    class Meta:
+        db_table = "photo_embedding"
+        indexes = [
+            HnswIndex(
+                OpClass(Cast(F("embedding"), HalfVectorField(dimensions=EMBEDDING_LENGTH)), name="halfvec_cosine_ops"),
+                name="photo_embedding_hnsw",
+                m=16,
+                ef_construction=64,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} by {self.model}"
+
+
+class AICall(models.Model):
+    """One call of a model: what it cost and what came of it. The ledger only grows."""
+
+    class Kind(models.TextChoices):
+        DESCRIBE = "describe", "Describe"
+        EMBED = "embed", "Embed"
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "Answered"
+        OUTAGE = "outage", "No answer"
+        REJECTED = "rejected", "Key, quota or model refused"
+        BAD_ANSWER = "bad_answer", "Unusable answer"
+        REFUSED = "refused", "Picture refused"
+
+    run = models.ForeignKey(ProcessingRun, null=True, on_delete=models.SET_NULL, related_name="calls")
+    photo = models.ForeignKey(Photo, null=True, on_delete=models.SET_NULL, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind)
+    prompt = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=120)
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    tokens_in = models.PositiveIntegerField(null=True)
+    tokens_cached = models.PositiveIntegerField(null=True)
+    tokens_out = models.PositiveIntegerField(null=True)
+    cost = models.DecimalField("cost, USD", max_digits=12, decimal_places=8, null=True)
+    ms = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "AI call"
+        indexes = [models.Index(fields=["-created_at"], name="metadata_aicall_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.model}: {self.outcome}"

@@ -1,0 +1,71 @@
+"""The front page: how far the library has come, what runs, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from metadata import library
+from metadata.history import Step
+from metadata.library import Figures
+from metadata.models import MetadataHistory
+from metadata.views import runs
+from smugmug import views as smugmug_views
+from smugmug.models import Account, SyncRun
+from smugmug.views import SignedInRequest
+from targetvision.models import Run
+from targetvision.progress import RunCard
+
+LATELY = 6
+
+
+@dataclass(frozen=True)
+class AccountCard:
+    """One library on the front page."""
+
+    account: Account
+    figures: Figures
+    runs: list[RunCard]
+    may_change: bool
+
+    @property
+    def describer_note(self) -> str:
+        return runs.LOCAL_NOTE if settings.AI_DESCRIBER == "local" else ""
+
+
+@require_GET
+def dashboard(request: SignedInRequest) -> HttpResponse:
+    """All libraries of the person."""
+    accounts = list(Account.objects.visible_to(request.user).order_by("nickname"))
+    changeable = set(Account.objects.changeable_by(request.user).values_list("pk", flat=True))
+    figures, newest, now = library.figures(accounts), library.newest_runs(accounts), timezone.now()
+    cards = [
+        AccountCard(
+            account,
+            figures[account.pk],
+            [run_card(run) for run in newest[account.pk] if library.is_news(run, now)],
+            account.pk in changeable,
+        )
+        for account in accounts
+    ]
+    return render(request, "dashboard.html", {"here": "library", "cards": cards, "lately": _lately(accounts)})
+
+
+def run_card(run: Run) -> RunCard:
+    """The card of a run of either kind."""
+    return smugmug_views.card(run) if isinstance(run, SyncRun) else runs.card(run)
+
+
+def _lately(accounts: list[Account]) -> list[Step]:
+    """The last decisions of people in these libraries."""
+    rows = (
+        MetadataHistory.objects.filter(metadata__photo__account__in=accounts, source=MetadataHistory.Source.PERSON)
+        .select_related("metadata__photo")
+        .order_by("-created_at", "-pk")[:LATELY]
+    )
+    return [Step(row, []) for row in rows]

@@ -1,0 +1,110 @@
+"""Describe: start it, follow it, stop it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from metadata import jobs, process
+from metadata.models import ProcessingRun
+from smugmug.models import Account, Album
+from smugmug.views import SignedInRequest
+from targetvision import progress
+from targetvision.access import changeable, visible
+from targetvision.models import RunState
+from targetvision.progress import RunCard
+
+LOCAL_NOTE = (
+    "Built-in model, for trying out: it names things, not scenes or moods. "
+    "Connect OpenAI or any OpenAI-compatible server for real descriptions."
+)
+
+
+@require_POST
+def process_account(request: SignedInRequest, nickname: str) -> HttpResponse:
+    """Describe what is not described yet, in the whole library."""
+    _start(request, changeable(request, Account.objects.all(), nickname=nickname), None)
+    return redirect("dashboard")
+
+
+@require_POST
+def process_album(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Describe what is not described yet, in one album."""
+    album = changeable(request, Album.objects.select_related("account"), pk=pk)
+    _start(request, album.account, album)
+    return redirect("metadata:album", pk)
+
+
+def _start(request: SignedInRequest, account: Account, album: Album | None) -> None:
+    run, is_new = process.start(
+        account, by=request.user, album=album, only=_only(request), describer=process.configured_describer()
+    )
+    if is_new:
+        jobs.enqueue_for_all_workers(run)
+    else:
+        messages.info(request, "Photos of this library are already being described. Wait for that, or cancel it.")
+
+
+def _only(request: HttpRequest) -> str:
+    only = request.POST.get("only")
+    return only if only in ProcessingRun.Only.values else ProcessingRun.Only.PENDING
+
+
+@require_GET
+def processing_run(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """How far a run is, as a fragment that asks again until it is over."""
+    runs = ProcessingRun.objects.select_related("album")
+    return progress.fragment(request, card(visible(request, runs, pk=pk)))
+
+
+@require_POST
+def cancel_processing(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Stop a run; every answer that has come stays."""
+    if changeable(request, ProcessingRun.objects.all(), pk=pk).cancel():
+        messages.info(request, "Describing was cancelled. Every answer that had come stays.")
+    return redirect("dashboard")
+
+
+@require_POST
+def continue_processing(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Go on with a paused run."""
+    run = changeable(request, ProcessingRun.objects.all(), pk=pk)
+    if run.resume():
+        jobs.enqueue_for_all_workers(run)
+    return redirect("dashboard")
+
+
+def card(run: ProcessingRun) -> RunCard:
+    """The run as a page shows it."""
+    where = f" in {run.album}" if run.album else ""
+    count = f"{run.total:,} photo{'s' * (run.total != 1)}" if run.total is not None else "photos"
+    titles = {
+        RunState.SUCCEEDED: f"{run.described:,} photo{'s' * (run.described != 1)} described{where}",
+        RunState.PARTIAL: f"{run.described:,} described{where}, {run.failed:,} could not be",
+        RunState.FAILED: f"Describing{where} failed",
+        RunState.CANCELLED: f"Describing{where} cancelled",
+        RunState.PAUSED: f"Describing{where} is paused",
+    }
+    figures = progress.figures(
+        f"{run.done:,} of {run.total:,}" if run.total is not None else "",
+        f"{run.rate:.1f} a second" if run.rate and run.is_active else "",
+        progress.time_left(run),
+        f"{run.skipped:,} skipped" if run.skipped else "",
+        f"{run.failed:,} failed" if run.failed else "",
+    )
+    return RunCard(
+        run,
+        title=titles.get(RunState(run.state), f"Describing {count}{where}"),
+        figures=figures if run.started_at else "",
+        detail=LOCAL_NOTE if run.describer == "local" else run.model,
+        poll_url=reverse("metadata:processing_run", args=[run.pk]),
+        cancel_url=reverse("metadata:cancel_processing", args=[run.pk]) if run.is_active else "",
+        continue_url=reverse("metadata:continue_processing", args=[run.pk]) if run.state == RunState.PAUSED else "",
+        queue="metadata",
+        errors=run.errors,
+    )

@@ -1,0 +1,49 @@
+"""Connect a SmugMug account from a machine that has no browser."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from smugmug import oauth
+from smugmug.client import SmugMugError
+from smugmug.oauth import Token
+from targetvision.people import NoOwner, owner
+
+
+class Command(BaseCommand):
+    help = "Connect a SmugMug account: prints an address to open anywhere, and asks for the 6-digit code it shows."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--owner", metavar="NAME", help="the user the library will belong to")
+        parser.add_argument("--token", help="an access token got elsewhere, instead of the handshake")
+        parser.add_argument("--token-secret", help="the secret of that token")
+
+    def handle(self, *, owner: str | None, token: str | None, token_secret: str | None, **_: Any) -> None:
+        if bool(token) != bool(token_secret):
+            raise CommandError("--token and --token-secret go together.")
+        try:
+            access = Token(token, token_secret) if token and token_secret else self._handshake()
+            account = oauth.save_account(access, owner=self._owner(owner))
+        except SmugMugError as exc:
+            raise CommandError(exc.advice) from exc
+        except (oauth.HandshakeRefused, oauth.AccountTaken, oauth.NotConfigured, NoOwner) as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(f"{account.nickname} is connected. Next: python manage.py sync_smugmug {account.nickname}")
+
+    def _handshake(self) -> Token:
+        token = oauth.request_token(oauth.OUT_OF_BAND)
+        self.stdout.write(f"Open this address within five minutes, and allow the access:\n\n{oauth.authorize_url(token)}\n")
+        try:
+            code = input("The 6-digit code: ").strip()
+        except EOFError:
+            raise CommandError("No code was typed, so nothing was connected.") from None
+        return oauth.access_token(token, code)
+
+    def _owner(self, name: str | None) -> Any:
+        user, password = owner(name)
+        if password:
+            self.stdout.write(f"Made the first user: {user.get_username()}, password {password}")
+        return user

@@ -1,0 +1,139 @@
+"""The OAuth 1.0a handshake with SmugMug, and the client of a connected account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode
+
+import requests
+from django.conf import settings
+from django.db import transaction
+from django_rq import get_connection
+from requests_oauthlib import OAuth1
+
+from smugmug.client import TIMEOUT, SmugMugClient, SmugMugRefused, SmugMugUnavailable
+from smugmug.models import Account, Membership
+from smugmug.pacing import pacer
+from smugmug.records import RemoteUser
+from targetvision.http import Session
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+ACCESS = "Full"  # private and passworded albums too
+PERMISSIONS = "Read"
+OUT_OF_BAND = "oob"
+
+
+class NotConfigured(Exception):
+    """There is no SMUGMUG_API_KEY; str() is the sentence for the person."""
+
+    def __init__(self) -> None:
+        super().__init__("SMUGMUG_API_KEY and SMUGMUG_API_SECRET are not set; the connect page says how to get them.")
+
+
+class HandshakeRefused(Exception):
+    """SmugMug, or the person there, said no; str() is the sentence for the person."""
+
+
+class AccountTaken(Exception):
+    """The library is connected by somebody else; str() is the sentence for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    token: str
+    secret: str
+
+
+def is_configured() -> bool:
+    return bool(settings.SMUGMUG_API_KEY and settings.SMUGMUG_API_SECRET)
+
+
+def request_token(callback: str) -> Token:
+    """Begin: a token that lives five minutes. `callback` is our address, or OUT_OF_BAND for a 6-digit code."""
+    return _token_call("getRequestToken", OAuth1(*_key(), callback_uri=callback))
+
+
+def authorize_url(token: Token) -> str:
+    """Where the person says yes."""
+    query = urlencode({"oauth_token": token.token, "Access": ACCESS, "Permissions": PERMISSIONS})
+    return f"{settings.SMUGMUG_OAUTH_URL}/authorize?{query}"
+
+
+def access_token(token: Token, verifier: str) -> Token:
+    """End: a token that lives until it is revoked."""
+    auth = OAuth1(*_key(), resource_owner_key=token.token, resource_owner_secret=token.secret, verifier=verifier)
+    return _token_call("getAccessToken", auth)
+
+
+def connect(account: Account) -> SmugMugClient:
+    """The client that speaks for the account."""
+    return client(Token(account.oauth_token, account.oauth_token_secret))
+
+
+def client(token: Token) -> SmugMugClient:
+    def new_session() -> Session:
+        session = Session()
+        session.auth = OAuth1(*_key(), resource_owner_key=token.token, resource_owner_secret=token.secret)
+        return session
+
+    return SmugMugClient(
+        new_session=new_session,
+        api_url=settings.SMUGMUG_API_URL,
+        wait=pacer(get_connection("smugmug"), settings.SMUGMUG_REQUESTS_PER_SECOND),
+    )
+
+
+def save_account(token: Token, *, owner: User) -> Account:
+    """Ask SmugMug whose token it is and keep it; AccountTaken where another person connected that library."""
+    remote = client(token).authenticated_user()
+    return _keep(remote, token, owner=owner)
+
+
+@transaction.atomic
+def _keep(remote: RemoteUser, token: Token, *, owner: User) -> Account:
+    account, made = Account.objects.select_for_update().get_or_create(
+        nickname=remote.nickname,
+        defaults={"owner": owner, "oauth_token": token.token, "oauth_token_secret": token.secret},
+    )
+    if not made and account.owner_id != owner.pk:
+        raise AccountTaken(f"{remote.nickname} is connected by {account.owner}; only {account.owner} can renew it.")
+    account.name, account.web_url = remote.name, remote.web_url
+    account.oauth_token, account.oauth_token_secret = token.token, token.secret
+    account.granted_access, account.granted_permissions = ACCESS, PERMISSIONS
+    account.state = Account.State.CONNECTED
+    account.save()
+    Membership.objects.update_or_create(user=owner, account=account, defaults={"role": Membership.Role.OWNER})
+    return account
+
+
+def _key() -> tuple[str, str]:
+    if not is_configured():
+        raise NotConfigured
+    return settings.SMUGMUG_API_KEY, settings.SMUGMUG_API_SECRET
+
+
+def _token_call(name: str, auth: OAuth1) -> Token:
+    with Session() as session:
+        try:
+            response = session.get(
+                f"{settings.SMUGMUG_OAUTH_URL}/{name}", auth=auth, timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.RequestException as exc:
+            raise SmugMugUnavailable(f"{name}: {type(exc).__name__}") from exc
+    if response.status_code >= requests.codes.server_error:
+        raise SmugMugUnavailable(f"{name} answered {response.status_code}")
+    fields = parse_qs(response.text)
+    if response.status_code != requests.codes.ok or not {"oauth_token", "oauth_token_secret"} <= fields.keys():
+        raise _refusal(name, response)
+    return Token(fields["oauth_token"][0], fields["oauth_token_secret"][0])
+
+
+def _refusal(name: str, response: requests.Response) -> Exception:
+    """Why a token call failed: our key is wrong, or this handshake is over."""
+    text = response.text[:400]
+    if "consumer_key" in text or "signature_invalid" in text or "API key" in text:
+        return SmugMugRefused(f"{name} answered {response.status_code}")
+    return HandshakeRefused("SmugMug did not accept the code or its five minutes were over. Start again.")

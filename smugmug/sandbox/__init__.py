@@ -1,0 +1,7 @@
+"""A stand-in SmugMug on loopback, for the demo and the tests. Built from what is known about the real one;
+it imports nothing from the client, nor the client from it."""
+
+from .demo import library
+from .server import Sandbox
+
+__all__ = ["Sandbox", "library"]

@@ -1,0 +1,100 @@
+"""What SmugMug tells about one picture at addresses of its own: its sizes and its metadata."""
+
+from . import pictures
+from .collection import Photo
+from .shapes import Item, Shaper, image_id
+
+# All fields of ImageMetadata; SmugMug sends every one.
+METADATA = """
+Title Caption UserComment Keywords Author Copyright CopyrightUrl CopyrightFlag UsageTerms Source Credit City
+State Country Rating CreatorContactInfo Category SupplementalCategories SpecialInstructions AuthorTitle
+CountryCode TransmissionReference Headline WriterEditor Lens Make Model Aperture DateTimeModified
+DateTimeCreated DateCreated TimeCreated MicroDateTimeCreated MicroDateTimeDigitized DateDigitized Exposure ISO
+FocalLength FocalLength35mm CompressedBitsPerPixel Flash Metering ExposureProgram ExposureCompensation
+ExposureMode LightSource WhiteBalance DigitalZoomRatio Contrast Saturation Sharpness SubjectDistance
+SubjectRange SensingMethod ColorSpace Brightness LatitudeReference LongitudeReference Latitude Longitude
+AltitudeReference Altitude SceneCaptureType GainControl ScaleFactor CircleOfConfusion FieldOfView DepthOfField
+HyperfocalDistance NormalizedLightValue Duration AudioCodec VideoCodec Software SerialNumber LensSerialNumber
+"""
+
+
+def size_details(shaper: Shaper, photo: Photo) -> Item:
+    """Every size there is. Size and MD5 of a rendition are missing: they are made on request."""
+    item: Item = {
+        "ImageUrlTemplate": shaper.picture_url(photo, "#size#"),
+        "UsableSizes": [f"ImageSize{name}" for name, *_rest in _sizes(shaper, photo)],
+    }
+    for name, code, width, height in _sizes(shaper, photo):
+        item[f"ImageSize{name}"] = {
+            "Url": shaper.picture_url(photo, code),
+            "Ext": "jpg",
+            "Height": height,
+            "Width": width,
+            "Watermarked": False,
+        }
+    if shaper.is_owner:
+        size, md5 = pictures.fingerprint(photo)
+        item["ImageSizeOriginal"] |= {"Size": size, "MD5": md5}
+    return item | _part_of(photo, "sizedetails", "Detailed size information for image")
+
+
+def sizes(shaper: Shaper, photo: Photo) -> Item:
+    urls = {f"{name}ImageUrl": shaper.picture_url(photo, code) for name, code, *_box in _sizes(shaper, photo)}
+    largest = list(urls.values())[-1]
+    urls = {"LargestImageUrl": largest, **urls}
+    return urls | _part_of(photo, "sizes", "Sizes available for image")
+
+
+def largest(shaper: Shaper, photo: Photo) -> Item:
+    _name, code, width, height = _sizes(shaper, photo)[-1]
+    return {
+        "Url": shaper.picture_url(photo, code),
+        "Ext": "jpg",
+        "Height": height,
+        "Width": width,
+        "Usable": True,
+        "Watermarked": False,
+    } | _part_of(photo, "largestimage", "Largest size available for image")
+
+
+def metadata(_shaper: Shaper, photo: Photo) -> Item:
+    """What the file says about itself: wall clock times without a zone, "" for all it does not say."""
+    item: Item = dict.fromkeys(METADATA.split(), "")
+    shot = photo.shot
+    if shot:
+        item |= {
+            "Make": shot.camera.make,
+            "Model": shot.camera.model,
+            "Lens": shot.camera.lens,
+            "Aperture": f"{shot.aperture:g}",
+            "Exposure": f"1/{shot.exposure}",
+            "ISO": shot.iso,
+            "FocalLength": f"{shot.focal_length:.1f} mm",
+            "DateTimeCreated": shot.taken.isoformat(timespec="seconds"),
+            "DateTimeModified": shot.taken.isoformat(timespec="seconds"),
+            "DateDigitized": shot.taken.isoformat(timespec="seconds"),
+            "MicroDateTimeCreated": shot.taken.isoformat(timespec="milliseconds"),
+        }
+    if shot and shot.place:
+        item |= {
+            "City": shot.place.city,
+            "Country": shot.place.country,
+            "Latitude": shot.place.latitude,
+            "LatitudeReference": "North" if shot.place.latitude >= 0 else "South",
+            "Longitude": shot.place.longitude,
+            "LongitudeReference": "East" if shot.place.longitude >= 0 else "West",
+            "Altitude": f"{shot.place.altitude} m Above Sea Level",
+            "AltitudeReference": "Above Sea Level",
+        }
+    return item | _part_of(photo, "metadata", "Metadata for image")
+
+
+def _part_of(photo: Photo, action: str, description: str) -> Item:
+    return {"Uri": f"/api/v2/image/{image_id(photo)}!{action}", "UriDescription": description}
+
+
+def _sizes(shaper: Shaper, photo: Photo) -> list[tuple[str, str, int, int]]:
+    """Name, code, width and height of the sizes this caller may have, smallest first."""
+    boxes = ((size, size.fit(photo.width, photo.height)) for size in pictures.SIZES)
+    found = [(size.name, size.code, *box) for size, box in boxes if box]
+    return [*found, ("Original", "O", photo.width, photo.height)] if shaper.is_owner else found

@@ -1,0 +1,37 @@
+"""What templates say: signed image addresses, durations, differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import template
+
+from smugmug import images
+from targetvision import words
+
+if TYPE_CHECKING:
+    from smugmug.models import Photo
+
+register = template.Library()
+
+
+@register.simple_tag
+def image(photo: Photo, size: str) -> str:
+    """The address under which our own server shows the photo; `size` is thumb or large."""
+    return images.address(photo, size)
+
+
+@register.simple_tag
+def word_diff(old: str, new: str) -> list[words.Part]:
+    return words.word_diff(old or "", new or "")
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """6 s, 4 min, 1 h 20 min; nothing for None."""
+    if seconds is None:
+        return ""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,42 @@
+"""Fields that every form of the project may need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+
+class PlainField(forms.CharField):
+    """Text that Postgres can keep: NUL is refused by Django, halves of surrogate pairs here."""
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValidationError("This holds a character that cannot be stored.") from None
+        return text
+
+
+class TagsField(PlainField):
+    """Comma-separated tags → list, without empty ones and without repetitions that differ only in case."""
+
+    def __init__(self, *, most: int = 50, longest: int = 60, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most, self.longest = most, longest
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+        tags: dict[str, str] = {}
+        for tag in super().clean(value).split(","):
+            if word := " ".join(tag.split()):
+                tags.setdefault(word.casefold(), word)
+        if len(tags) > self.most:
+            raise ValidationError(f"These are {len(tags)} tags; at most {self.most} fit.")
+        if too_long := next((tag for tag in tags.values() if len(tag) > self.longest), None):
+            raise ValidationError(f"“{too_long[:40]}…” is longer than {self.longest} characters.")
+        return list(tags.values())

@@ -1,0 +1,159 @@
+"""What every app's long work has in common: a run is a row, and the row is the truth about it."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class RunError(TypedDict):
+    """One thing of a run that could not be done: what it was, and the sentence for the person."""
+
+    key: str
+    title: str
+    sentence: str
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    SUCCEEDED = "succeeded", "Succeeded"
+    PARTIAL = "partial", "Partly done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)
+
+
+class RunQuerySet(models.QuerySet):
+    """Every concrete run has an `account` with memberships; who may see that may see the run."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(account__memberships__user_id=user.pk)
+
+    def changeable_by(self, user: User | AnonymousUser) -> Self:
+        return self.filter(account__memberships__user_id=user.pk, account__memberships__role__in=("owner", "curator"))
+
+    def active(self) -> Self:
+        """Runs that are not over."""
+        return self.filter(state__in=ACTIVE)
+
+    def stalled(self) -> Self:
+        """Runs that should be worked on and are not: nobody has shown a sign of life for three heartbeats."""
+        silence = timezone.now() - datetime.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
+        return self.filter(state__in=(RunState.QUEUED, RunState.RUNNING)).filter(
+            Q(heartbeat_at__lt=silence) | Q(heartbeat_at=None, created_at__lt=silence)
+        )
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at")
+
+
+class Run(models.Model):
+    """Work that outlives a request: who asked for it, how far it is, and what came of it.
+
+    Every change of state is one conditional UPDATE; the methods say whether they won.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    total = models.PositiveIntegerField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    waiting_for = models.TextField(blank=True, help_text="A sentence: what the run waits for, or why it stopped.")
+    errors = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = RunQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def is_being_worked_on(self) -> bool:
+        return self.state == RunState.RUNNING
+
+    @property
+    def error_count(self) -> int:
+        return len(self.errors)
+
+    @property
+    def rate(self) -> float | None:
+        """Items a second since the start; None before there is anything to say."""
+        seconds = (self.seconds or 0.0) if self.done else 0.0
+        return self.done / seconds if seconds >= 1 else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run has taken, up to now or its end."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+    @property
+    def seconds_left(self) -> float | None:
+        if not self.rate or self.total is None:
+            return None
+        return max(self.total - self.done, 0) / self.rate
+
+    def begin(self, *, alone: bool) -> bool:
+        """Start or continue working on the run; False where it is over, paused, or (`alone`) in other hands."""
+        free = Q(state=RunState.QUEUED)
+        if not alone:
+            free |= Q(state=RunState.RUNNING)
+        else:
+            silence = timezone.now() - datetime.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
+            free |= Q(state=RunState.RUNNING, heartbeat_at__lt=silence)
+        now = timezone.now()
+        return self._change(
+            free, state=RunState.RUNNING, started_at=Coalesce(F("started_at"), now), heartbeat_at=now, waiting_for=""
+        )
+
+    def beat(self, **changes: Any) -> bool:
+        """Show a sign of life, with what has changed; False where the run is no longer to be worked on."""
+        return self._change(Q(state=RunState.RUNNING), heartbeat_at=timezone.now(), **changes)
+
+    def queue(self) -> bool:
+        """Give the run back, for its continuation to take up."""
+        return self._change(Q(state__in=ACTIVE), state=RunState.QUEUED, heartbeat_at=timezone.now())
+
+    def resume(self) -> bool:
+        """Let a paused run go on."""
+        return self._change(Q(state=RunState.PAUSED), state=RunState.QUEUED, heartbeat_at=timezone.now())
+
+    def pause(self, why: str) -> bool:
+        """Stop working on the run until somebody continues it; `why` is the sentence the person reads."""
+        return self._change(Q(state=RunState.RUNNING), state=RunState.PAUSED, waiting_for=why)
+
+    def cancel(self) -> bool:
+        return self._change(Q(state__in=ACTIVE), state=RunState.CANCELLED, finished_at=timezone.now())
+
+    def finish(self, state: RunState, why: str = "") -> bool:
+        """Close the run as succeeded, partial or failed."""
+        return self._change(Q(state=RunState.RUNNING), state=state, finished_at=timezone.now(), waiting_for=why)
+
+    def _change(self, condition: Q, **changes: Any) -> bool:
+        won = type(self).objects.filter(condition, pk=self.pk).update(**changes)
+        self.refresh_from_db()
+        return bool(won)

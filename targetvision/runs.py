@@ -1,0 +1,31 @@
+"""Runs on the command line: exit statuses and a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from targetvision.models import Run, RunState
+
+STATUS = {RunState.SUCCEEDED: 0, RunState.PARTIAL: 3}
+SLICE_SECONDS = 3_600.0
+
+
+def status(run: Run) -> int:
+    """0 succeeded, 3 partial, 1 anything else."""
+    return STATUS.get(RunState(run.state), 1)
+
+
+@contextmanager
+def bar(unit: str) -> Iterator[Callable[[Run], None]]:
+    """A progress bar on standard error; the given function moves it to where the run is."""
+    with tqdm(unit=unit, leave=False) as progress:
+
+        def tell(run: Run) -> None:
+            progress.total = run.total
+            progress.n = run.done
+            progress.refresh()
+
+        yield tell

@@ -1,0 +1,186 @@
+"""Django's settings. Pure: everything that varies comes from the environment (see .env.example)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from targetvision import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+
+DEBUG = env.flag("DEBUG", default=False)
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+SITE_URL = env.url("SITE_URL", f"http://localhost:{PORT}")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{urlsplit(SITE_URL).hostname}")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+SECRET_KEY = env.required("SECRET_KEY", "set it to a long random text, or start through manage.py")
+FIELD_ENCRYPTION_KEYS = env.words("FIELD_ENCRYPTION_KEYS")
+if not FIELD_ENCRYPTION_KEYS:
+    raise env.WrongSetting("FIELD_ENCRYPTION_KEYS is not set: a comma list of Fernet keys, the first encrypts.")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_rq",
+    "template_partials",
+    "lucide",
+    "csp",
+    "targetvision",
+    "smugmug",
+    "metadata",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "targetvision.middleware.LoginMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "targetvision.urls"
+WSGI_APPLICATION = "targetvision.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "metadata.views.navigation",
+            ]
+        },
+    }
+]
+
+# --- Postgres and Redis ------------------------------------------------------------------------------------
+try:
+    DATABASES = {
+        "default": environ.Env.db_url_config(
+            env.required("DATABASE_URL", "start through manage.py, or set it to postgres://user:password@host/name")
+        )
+    }
+except (ImproperlyConfigured, ValueError):
+    raise env.WrongSetting("DATABASE_URL makes no sense; it takes postgres://user:password@host/name.") from None
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+# A pool: gunicorn's threads come and go, and each would open a connection of its own.
+DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": 12, "timeout": 10}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.required("REDIS_URL", "start through manage.py, or set it to redis://host:6379/0")
+if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise env.WrongSetting("REDIS_URL makes no sense; it takes redis://host:6379/0.")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in ("smugmug", "metadata")}
+RQ_SHOW_ADMIN_LINK = False
+
+# --- SmugMug -----------------------------------------------------------------------------------------------
+SMUGMUG_API_KEY = env.text("SMUGMUG_API_KEY")
+SMUGMUG_API_SECRET = env.text("SMUGMUG_API_SECRET")
+SMUGMUG_API_URL = env.url("SMUGMUG_API_URL", "https://api.smugmug.com")
+SMUGMUG_OAUTH_URL = env.url("SMUGMUG_OAUTH_URL", "https://api.smugmug.com/services/oauth/1.0a")
+SMUGMUG_REQUESTS_PER_SECOND = env.decimal("SMUGMUG_REQUESTS_PER_SECOND", 4, low=0.1, high=1000)
+
+# --- The describer -----------------------------------------------------------------------------------------
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL")
+AI_DESCRIBER = env.choice(
+    "AI_DESCRIBER", "openai" if OPENAI_API_KEY or OPENAI_BASE_URL else "local", ("openai", "local")
+)
+OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-6-luna")
+OPENAI_EMBEDDING_MODEL = env.text("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")
+# gpt-6 models think at medium effort unless told otherwise; other servers may refuse the field.
+OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT", "" if OPENAI_BASE_URL else "none")
+AI_IMAGE_PIXELS = env.integer("AI_IMAGE_PIXELS", 1024, low=128, high=4096)
+AI_BATCH_SIZE = env.integer("AI_BATCH_SIZE", 20, low=1, high=500)
+AI_CONCURRENCY = env.integer("AI_CONCURRENCY", 1 if AI_DESCRIBER == "local" else 8, low=1, high=64)
+
+# --- Runs and processes ------------------------------------------------------------------------------------
+CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 120, low=1, high=3600)
+HEARTBEAT_SECONDS = env.integer("HEARTBEAT_SECONDS", 15, low=1, high=600)
+WORKERS = env.integer("WORKERS", 2, low=1, high=64)
+
+# --- People ------------------------------------------------------------------------------------------------
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# --- The browser -------------------------------------------------------------------------------------------
+HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # a year
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Cookies know no ports: a second checkout on this machine must not sign the first one out.
+SESSION_COOKIE_NAME = f"targetvision_session_{PORT}"
+CSRF_COOKIE_NAME = f"targetvision_csrf_{PORT}"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "base-uri": [NONE],
+        # The connect form ends, by redirect, at SmugMug; browsers hold redirects of forms to this list.
+        "form-action": [SELF, "{0.scheme}://{0.netloc}".format(urlsplit(SMUGMUG_OAUTH_URL))],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# In development the files are served from static/ itself, with no collectstatic before each start.
+WHITENOISE_USE_FINDERS = DEBUG
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Both write signed headers and signature bases at DEBUG: tokens never reach a log.
+        "oauthlib": {"level": "INFO"},
+        "requests_oauthlib": {"level": "INFO"},
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,124 @@
+"""What happens before Django loads: the .env file, the embedded services, the keys, the migrations.
+
+Every process comes through `prepare()`: manage.py calls it, gunicorn through gunicorn.conf.py. What it finds or
+makes it leaves in the environment, so that settings.py stays pure and children inherit it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+
+from targetvision import env
+from targetvision.embedded import EmbeddedError, Lease, take_lease
+from targetvision.processes import follow_leader
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# Set by the process that made the lease, for its children: which variables are ours, so that they take one too.
+LEASED = "TARGETVISION_LEASED"
+# These need neither database nor queue, and must work where nothing can be started.
+SERVICELESS = {"help", "version", "--help", "--version", "smugmug_sandbox"}
+
+_held: Lease | None = None  # the connection lives as long as the process
+
+
+def prepare(*, command: str = "") -> None:
+    """Make the environment complete; WrongSetting (one sentence) where that cannot be."""
+    environ.Env.read_env(BASE_DIR / ".env")
+    if command == "demo":
+        _demo_environment()
+    data_dir = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+    follow_leader()
+    embedded = env.text(LEASED).split(",") if env.text(LEASED) else _absent("DATABASE_URL", "REDIS_URL")
+    if command in SERVICELESS:
+        embedded = []
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            os.environ.setdefault(name, {"DATABASE_URL": "postgres:///none", "REDIS_URL": "unix:///none"}[name])
+    if embedded:
+        _lease(data_dir, embedded)
+    if embedded or command in SERVICELESS:
+        _keys(data_dir, keep=bool(embedded))
+    if "DATABASE_URL" in embedded and not os.environ.get("TARGETVISION_LEADER"):
+        _migrate()
+
+
+def _absent(*names: str) -> list[str]:
+    return [name for name in names if not env.text(name)]
+
+
+def _demo_environment() -> None:
+    """The demo's data lie apart, its SmugMug is the stand-in, and a key in the shell must not spend money."""
+    port = env.integer("PORT", 8000, low=1, high=65534)
+    stand_in = f"http://127.0.0.1:{port + 1}"
+    os.environ.update(
+        DATA_DIR=str(BASE_DIR / "var" / "demo"),
+        SMUGMUG_API_URL=stand_in,
+        SMUGMUG_OAUTH_URL=f"{stand_in}/services/oauth/1.0a",
+        SMUGMUG_API_KEY="sandbox-key",
+        SMUGMUG_API_SECRET="sandbox-secret",  # noqa: S106 - the stand-in's own, in its documentation
+    )
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(name, None)
+    os.environ["AI_DESCRIBER"] = env.text("AI_DESCRIBER", "local")
+
+
+def _lease(data_dir: Path, names: list[str]) -> None:
+    global _held
+    try:
+        _held = take_lease(data_dir)
+    except EmbeddedError as exc:
+        raise env.WrongSetting(str(exc)) from exc
+    urls = {"DATABASE_URL": _held.database_url, "REDIS_URL": _held.redis_url}
+    os.environ.update({name: urls[name] for name in names}, **{LEASED: ",".join(names), "DATA_DIR": str(data_dir)})
+
+
+def _keys(data_dir: Path, *, keep: bool) -> None:
+    """Set the keys that are absent, from DATA_DIR/keys.env, which is made at the first start (mode 0600)."""
+    path = data_dir / "keys.env"
+    if not _absent("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
+        return
+    if keep and not path.exists():
+        _write_keys(path)
+    if keep:
+        environ.Env.read_env(path)
+    else:
+        os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
+        os.environ.setdefault("FIELD_ENCRYPTION_KEYS", secrets.token_urlsafe(32))
+
+
+def _write_keys(path: Path) -> None:
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - 40 ms that only the first start needs
+
+    text = f"SECRET_KEY={secrets.token_urlsafe(50)}\nFIELD_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n"
+    draft = path.with_name(f"keys.env.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    try:
+        os.link(draft, path)  # fails where another process was faster: its keys are the keys
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _migrate() -> None:
+    """Bring an empty or older embedded database up to date; a database of one's own is migrated by its owner."""
+    import django  # noqa: PLC0415 - needs the environment that was just made
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    django.setup()
+    with connection.cursor() as cursor:
+        # Two processes that start at once migrate one after the other.
+        cursor.execute("SELECT pg_advisory_lock(hashtext('targetvision.migrate'))")
+        try:
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                call_command("migrate", interactive=False, verbosity=0)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('targetvision.migrate'))")
+    connection.close()

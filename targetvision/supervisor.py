@@ -1,0 +1,86 @@
+"""The Procfile's processes under one leader, as `up` and `demo` run them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from honcho.environ import parse_procfile
+from honcho.manager import SIGNALS, Manager
+from honcho.printer import Message, Printer
+
+from targetvision.processes import AlreadyRunning, lead
+
+STARTED = "TARGETVISION_STARTED"  # epoch seconds at which the leader began, for the demo's report
+STOPPED_BY_SIGNAL = {signal["rc"] for signal in SIGNALS.values()}
+
+
+class Console(Printer):  # type: ignore[misc]
+    """Shows what the named processes print, as it is; keeps what the others print in a file."""
+
+    def __init__(self, spoken: set[str], log: TextIO) -> None:
+        super().__init__(sys.stdout)
+        self.spoken, self.log = spoken, log
+
+    def write(self, message: Message) -> None:
+        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
+        name = (message.name or "").partition(".")[0]
+        if name in self.spoken:
+            print(text, end="", flush=True)  # noqa: T201 - this is the console
+        else:
+            self.log.write(f"{datetime.now():%H:%M:%S} {message.name}| {text.rstrip()}\n")
+            self.log.flush()
+
+
+def run(extra: dict[str, str] | None = None, *, spoken: set[str] | None = None) -> int:
+    """Run the Procfile's processes and `extra` until a signal or until one of them ends; returns the exit status.
+
+    With `spoken`, only those processes speak on the console, and the rest into DATA_DIR/processes.log.
+    """
+    _refuse_taken_port(settings.PORT)
+    try:
+        lock = lead(settings.DATA_DIR / "up.lock")
+    except AlreadyRunning:
+        raise CommandError(f"TargetVision already runs on the data in {settings.DATA_DIR}.") from None
+    os.environ.setdefault(STARTED, str(time.time()))
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ["PORT"] = str(settings.PORT)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    with lock, (settings.DATA_DIR / "processes.log").open("a", encoding="utf-8") as log:
+        manager = Manager(Console(spoken, log) if spoken else Printer(sys.stdout))
+        for name, command in {**_procfile(), **(extra or {})}.items():
+            manager.add_process(name, f"exec {command}", env=dict(os.environ), cwd=str(settings.BASE_DIR))
+        manager.loop()
+    status: int = manager.returncode or 0
+    return 0 if status in STOPPED_BY_SIGNAL else status
+
+
+def _procfile() -> dict[str, str]:
+    """The commands of the Procfile, each under a name of its own: worker.1, worker.2."""
+    counts = {"worker": settings.WORKERS}
+    commands = parse_procfile((settings.BASE_DIR / "Procfile").read_text()).processes
+    return {
+        f"{name}.{number}": command
+        for name, command in commands.items()
+        for number in range(1, counts.get(name, 1) + 1)
+    }
+
+
+def _refuse_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 10} make …") from None
+
+

@@ -1,0 +1,22 @@
+"""Every address of the project."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+from metadata.views.dashboard import dashboard
+from targetvision.views import SlowedLoginView
+
+admin.site.site_header = admin.site.site_title = "TargetVision"
+
+urlpatterns = [
+    path("", dashboard, name="dashboard"),
+    path("sign-in/", SlowedLoginView.as_view(), name="login"),
+    path("sign-out/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("", include("smugmug.urls")),
+    path("", include("metadata.urls")),
+    path("admin/login/", SlowedLoginView.as_view()),
+    path("admin/", admin.site.urls),
+]
