@@ -17,7 +17,8 @@ class HistoryInline(admin.TabularInline):
     model = MetadataHistory
     fk_name = "metadata"
     ordering = ["-version"]
-    fields = readonly_fields = ["version", "changed_by", "change_reason", "new_description", "created_at"]
+    fields = ["version", "changed_by", "change_reason", "new_description", "created_at"]
+    readonly_fields = ["version", "changed_by", "change_reason", "new_description", "created_at"]
     extra = 0
     can_delete = False
 
@@ -30,7 +31,15 @@ class HistoryInline(admin.TabularInline):
 
 @admin.register(AIMetadata)
 class AIMetadataAdmin(admin.ModelAdmin):
-    list_display = ["photo", "ai_title", "processing_status", "review_status", "confidence_score", "model", "updated_at"]
+    list_display = [
+        "photo",
+        "ai_title",
+        "processing_status",
+        "review_status",
+        "confidence_score",
+        "model",
+        "updated_at",
+    ]
     list_filter = ["processing_status", "review_status", "describer", "model", "photo__account"]
     list_select_related = ["photo"]
     search_fields = ["photo__image_key", "photo__filename", "ai_title", "ai_description"]

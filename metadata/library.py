@@ -4,7 +4,7 @@ the number of rows."""
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +79,11 @@ def figures(accounts: Iterable[Account]) -> dict[int, Figures]:
         skipped=Count("pk", filter=Q(ai_metadata__processing_status=AIMetadata.Processing.SKIPPED)),
     )
     albums = Album.objects.present().filter(account__in=ids).values("account").order_by()
-    album_rows = {row["account"]: row for row in albums.annotate(albums=Count("pk"), synced_at=Max("synced_at"))}
-    by_account = {row.pop("account"): row for row in rows}
-    return {
-        pk: Figures(
-            **by_account.get(pk, {}),
-            albums=album_rows.get(pk, {}).get("albums", 0),
-            synced_at=album_rows.get(pk, {}).get("synced_at"),
-        )
-        for pk in ids
-    }
+    album_rows = albums.annotate(albums=Count("pk"), synced_at=Max("synced_at"))
+    found: dict[int, dict[str, Any]] = {pk: {} for pk in ids}
+    for row in [*rows, *album_rows]:
+        found[row["account"]] |= {name: value for name, value in row.items() if name != "account"}
+    return {pk: Figures(**row) for pk, row in found.items()}
 
 
 def dress_albums(albums: Iterable[Album]) -> list[Album]:
@@ -116,7 +111,7 @@ def dress_albums(albums: Iterable[Album]) -> list[Album]:
     for standing in standings.annotate(rank=rank).filter(rank__lte=COVERS).order_by("rank").select_related("photo"):
         covers.setdefault(standing.album_id, []).append(standing.photo)
     for album in dressed:
-        row = counts.get(album.pk, {})
+        row: Mapping[str, Any] = counts.get(album.pk) or {}
         for name in ("photo_count", "described_count", "reviewed_count"):
             setattr(album, name, row.get(name, 0))
         album.covers = covers.get(album.pk, [])
@@ -130,7 +125,7 @@ def gallery(album: Album, *, show: str, after: int) -> tuple[list[Photo], int | 
     page = photos[:GALLERY_PAGE]
     for photo in page:
         dress_photo(photo)
-    return page, page[-1].position if len(photos) > GALLERY_PAGE else None  # type: ignore[attr-defined]
+    return page, page[-1].position if len(photos) > GALLERY_PAGE else None
 
 
 def gallery_counts(album: Album) -> dict[str, int]:
@@ -157,7 +152,8 @@ def neighbours(photo: Photo, album: Album) -> tuple[Photo | None, Photo | None]:
     return before, photos.filter(position__gt=here).first()
 
 
-def _album_photos(album: Album) -> QuerySet[Photo]:
+def _album_photos(album: Album) -> QuerySet[Any]:
+    """The album's photos with their position in it."""
     return Photo.objects.present().in_album(album)
 
 

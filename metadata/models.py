@@ -137,19 +137,29 @@ class AIMetadata(models.Model):
     review_status = models.CharField(max_length=10, choices=Review, default=Review.UNREVIEWED)
     rejection_reason = models.TextField(blank=True, default="")
     approved = models.GeneratedField(
-        expression=Q(review_status="approved"), output_field=models.BooleanField(), db_persist=True
+        expression=Q(review_status="approved"),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     approved_by = models.CharField(max_length=160, blank=True, default="")
     approved_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=0)
     ai_answer = models.ForeignKey(
-        "MetadataHistory", null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        "MetadataHistory",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
         help_text="The newest answer of the AI.",
     )
     describer = models.CharField(max_length=16, blank=True, default="")
     model = models.CharField(max_length=120, blank=True, default="")
     run = models.ForeignKey(
-        ProcessingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="rows",
+        ProcessingRun,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="rows",
         help_text="The run that describes the photo, or did so last.",
     )
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -180,10 +190,16 @@ class AIMetadata(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["run", "attempts", "id"], name="ai_metadata_queue",
-                         condition=Q(processing_status__in=("pending", "processing"))),
-            models.Index(fields=["created_at", "id"], name="ai_metadata_review_queue",
-                         condition=Q(processing_status="completed", review_status="unreviewed")),
+            models.Index(
+                fields=["run", "attempts", "id"],
+                name="ai_metadata_queue",
+                condition=Q(processing_status__in=("pending", "processing")),
+            ),
+            models.Index(
+                fields=["created_at", "id"],
+                name="ai_metadata_review_queue",
+                condition=Q(processing_status="completed", review_status="unreviewed"),
+            ),
             GinIndex(fields=["ai_tags"], name="ai_metadata_tags"),
         ]
 

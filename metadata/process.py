@@ -124,7 +124,8 @@ def _finish(run: ProcessingRun) -> None:
     if run.failed or run.errors:
         state = RunState.PARTIAL if run.described or run.skipped else RunState.FAILED
     if run.finish(state):
-        logger.info("run %s %s: %s described, %s skipped, %s failed", run.pk, state, run.described, run.skipped, run.failed)
+        counts = run.described, run.skipped, run.failed
+        logger.info("run %s %s: %s described, %s skipped, %s failed", run.pk, state, *counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +189,20 @@ class Engine:
         error = outcome.error
         if outcome.ms is not None:
             self._record("describe", outcome.ms, outcome.answer or error, claim.photo_id)
-        if isinstance(error, SmugMugUnavailable):
-            self.unfetched += 1
-        elif error is None or isinstance(error, DescribeError):
-            self.unfetched = 0
-        if isinstance(error, Outage | Rejected | SmugMugRefused) or self.unfetched >= OUTAGE_FETCHES:
-            raise error or AssertionError("unreachable")
-        if outcome.answer:
-            if claims.save_answer(self.run, claim, outcome.answer, describer=self.describer.name):
-                self.fresh.append(claim.photo_id)
-        elif error:
+        self._raise_outage(error)
+        if error:
             claims.save_failure(self.run, claim, error.advice, for_good=isinstance(error, UnusablePicture | Refused))
+        elif outcome.answer and claims.save_answer(self.run, claim, outcome.answer, describer=self.describer.name):
+            self.fresh.append(claim.photo_id)
         self.tell(self.run)
         if len(self.fresh) >= settings.AI_BATCH_SIZE:
             self._embed(self.fresh)
+
+    def _raise_outage(self, error: DescribeError | SmugMugError | None) -> None:
+        """Raise what ails the server: at once where it says so, or when SmugMug has failed at several pictures."""
+        self.unfetched = self.unfetched + 1 if isinstance(error, SmugMugUnavailable) else 0
+        if error and (isinstance(error, Outage | Rejected | SmugMugRefused) or self.unfetched >= OUTAGE_FETCHES):
+            raise error
 
     def _embed(self, photos: list[UUID]) -> None:
         """One call for the texts of these photos."""
@@ -232,7 +233,7 @@ class Engine:
             self._embed(batch)
 
     def _record(
-        self, kind: str, ms: int, result: Answer | Vectors | DescribeError | SmugMugError, photo_id: UUID | None = None
+        self, kind: str, ms: int, result: Answer | Vectors | Exception | None, photo_id: UUID | None = None
     ) -> None:
         embeds = kind == "embed"
         call = Call(

@@ -21,7 +21,7 @@ class Worker(HerokuWorker):
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
         configured_describer().warm_up()
-        return super().work(*args, **kwargs)
+        return bool(super().work(*args, **kwargs))
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         follow_leader()  # a fork has none of its parent's threads

@@ -1,4 +1,4 @@
-"""What people decide about words: each decision is one conditional UPDATE and one step of history. Never the network."""
+"""What people decide about words: each decision is one conditional UPDATE and one row of history. Never the network."""
 
 from __future__ import annotations
 

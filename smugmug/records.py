@@ -174,7 +174,9 @@ def _expanded(raw: Json, expansions: Json, name: str) -> Json:
 
 def _camera(metadata: Json) -> dict[str, str]:
     """camera, lens, exposure and place as a person reads them; only what is known."""
-    model = " ".join(dict.fromkeys(filter(None, (_text(metadata, "Make"), _text(metadata, "Model")))))
+    make, model = _text(metadata, "Make"), _text(metadata, "Model")
+    if not model.casefold().startswith(make.casefold()):
+        model = f"{make} {model}".strip()
     aperture, iso = _text(metadata, "Aperture"), _text(metadata, "ISO")
     exposure = _text(metadata, "Exposure")
     parts = (

@@ -25,6 +25,7 @@ from targetvision.models import RunError, RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _waiting(client: SmugMugClient) -> str:
     return f"Waiting for SmugMug until {until:%H:%M:%S} UTC (it asked us to slow down)."
 
 
-def _unread(run: SyncRun) -> Iterable[Album]:
+def _unread(run: SyncRun) -> QuerySet[Album]:
     """The albums that this run has still to read: not locked, not failed, and not read since it began."""
     return (
         Album.objects.present()
@@ -238,9 +239,7 @@ def save_listing(album: Album, images: list[RemoteImage]) -> int:
     return len(set(keys) - known)
 
 
-def _upsert_photos(
-    album: Album, images: list[RemoteImage], now: datetime.datetime, *, fields: tuple[str, ...]
-) -> None:
+def _upsert_photos(album: Album, images: list[RemoteImage], now: datetime.datetime, *, fields: tuple[str, ...]) -> None:
     Photo.objects.bulk_create(
         [_photo(album, image, now) for image in images],
         update_conflicts=True,

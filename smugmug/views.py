@@ -59,14 +59,13 @@ def callback(request: SignedInRequest) -> HttpResponse:
     token = _handshake(request)
     if token is None or request.GET.get("oauth_token") != token.token:
         return _trouble(
-            request, oauth.HandshakeRefused("This answer of SmugMug's belongs to no connection begun here. Start again.")
+            request,
+            oauth.HandshakeRefused("This answer of SmugMug's belongs to no connection begun here. Start again."),
         )
     verifier = request.GET.get("oauth_verifier")
     if not verifier:
         del request.session[HANDSHAKE]
-        return _trouble(
-            request, oauth.HandshakeRefused("You did not allow it on SmugMug, so nothing was connected.")
-        )
+        return _trouble(request, oauth.HandshakeRefused("You did not allow it on SmugMug, so nothing was connected."))
     return _finish(request, token, verifier)
 
 
@@ -161,7 +160,9 @@ def image(request: SignedInRequest, token: str) -> HttpResponse:
         data = images.picture(photo, size, client=oauth.connect(photo.account))
     except (SmugMugError, oauth.NotConfigured) as exc:
         logger.warning("photo %s: no %s picture: %s", photo.pk, size, exc)
-        return HttpResponse(UNAVAILABLE, content_type="image/svg+xml", status=200, headers={"Cache-Control": "no-store"})
+        return HttpResponse(
+            UNAVAILABLE, content_type="image/svg+xml", status=200, headers={"Cache-Control": "no-store"}
+        )
     headers = {"Cache-Control": f"private, max-age={PICTURE_SECONDS}, immutable"}
     return HttpResponse(data, content_type="image/jpeg", headers=headers)
 

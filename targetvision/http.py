@@ -17,7 +17,7 @@ class NetworkInTransaction(RuntimeError):
 
 def refuse_in_transaction() -> None:
     """Raise NetworkInTransaction inside `atomic()`; the transaction that wraps a test does not count."""
-    if any(not block._from_testcase for block in connection.atomic_blocks):
+    if any(not block._from_testcase for block in connection.atomic_blocks):  # type: ignore[attr-defined]
         raise NetworkInTransaction("the network was asked for inside a database transaction")
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class LoginMiddleware(LoginRequiredMiddleware):
     """Sends strangers to the sign-in page; from an htmx request the whole page goes there, and comes back to itself."""
 
-    def handle_no_permission(
+    def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponse:
-        response: HttpResponse = super().handle_no_permission(request, view_func)
+        response = super().handle_no_permission(request, view_func)
         if not getattr(request, "htmx", False):
             return response
         page = urlsplit(request.htmx.current_url or "/")  # type: ignore[attr-defined]

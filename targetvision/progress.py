@@ -68,7 +68,8 @@ class RunCard:
 
 def workers_alive(queue: str) -> int:
     """How many workers listen to the queue now."""
-    return Worker.count(queue=django_rq.get_queue(queue))
+    count: int = Worker.count(queue=django_rq.get_queue(queue))
+    return count
 
 
 def figures(*parts: str) -> str:

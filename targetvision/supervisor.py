@@ -82,5 +82,3 @@ def _refuse_taken_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 10} make …") from None
-
-

@@ -74,9 +74,7 @@ def _blocks(weights: Arrays) -> list[_Block]:
         residual = project.bias.size == channels
         blocks.append(
             _Block(
-                expand=_pointwise_folded(weights, f"{prefix}_expand_conv", f"{prefix}_bn0")
-                if expand
-                else None,
+                expand=_pointwise_folded(weights, f"{prefix}_expand_conv", f"{prefix}_bn0") if expand else None,
                 depthwise=_folded(weights, prefix + "_depthwise_conv", prefix + "_bn1"),
                 project=project,
                 stride=1 if residual else next(strides),
@@ -133,14 +131,11 @@ def _shifted(x: Array, size: int, stride: int) -> list[Array]:
     """What each tap of a square kernel sees, padded as TensorFlow pads: an odd row or column at the end."""
     height, width = (-(-length // stride) for length in x.shape[:2])
     rows, columns = (
-        max((out - 1) * stride + size - length, 0)
-        for out, length in zip((height, width), x.shape[:2], strict=True)
+        max((out - 1) * stride + size - length, 0) for out, length in zip((height, width), x.shape[:2], strict=True)
     )
     padded = np.pad(x, ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0)))
     return [
-        padded[row : row + height * stride : stride, column : column + width * stride : stride][
-            :height, :width
-        ]
+        padded[row : row + height * stride : stride, column : column + width * stride : stride][:height, :width]
         for row in range(size)
         for column in range(size)
     ]

@@ -24,9 +24,7 @@ from metadata.describe.prompt import PROMPT, SCHEMA
 ADDRESS = "https://api.openai.com/v1"
 CONNECT_TIMEOUT = 10.0  # seconds
 ANSWER_TOKENS = 4_000  # an answer takes about 200, and a thinking model some more; beyond, it rambles
-LONGEST_EMBEDDINGS = {
-    "text-embedding-3-large": EMBEDDING_LENGTH
-}  # models that give more unless asked for less
+LONGEST_EMBEDDINGS = {"text-embedding-3-large": EMBEDDING_LENGTH}  # models that give more unless asked for less
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _FORM: Any = {"type": "json_schema", "json_schema": {"name": "photo", "strict": True, "schema": SCHEMA}}

@@ -22,9 +22,7 @@ _SETTINGS = {"model", "reasoning_effort", "response_format", "dimensions", "max_
 _PASSING = {408, 409, 425, 429}
 _OF_THE_REQUEST = {400, 413, 422}
 # Servers at home name no parameter, but write what they cannot do.
-_CANNOT = re.compile(
-    r"reasoning|response_format|json_schema|max_completion_tokens|vision|not support|unsupported"
-)
+_CANNOT = re.compile(r"reasoning|response_format|json_schema|max_completion_tokens|vision|not support|unsupported")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -43,9 +41,7 @@ def translated(exc: openai.OpenAIError | ValueError) -> DescribeError:
     if isinstance(exc, openai.APIConnectionError):
         return _of_connection(exc)
     if isinstance(exc, UnicodeEncodeError):
-        return Rejected(
-            "key or text cannot be sent", advice="OPENAI_API_KEY holds a character that no key has."
-        )
+        return Rejected("key or text cannot be sent", advice="OPENAI_API_KEY holds a character that no key has.")
     return BadAnswer(f"the answer cannot be read: {type(exc).__name__}")
 
 
@@ -72,9 +68,7 @@ def _of_request(exc: openai.APIStatusError, message: str) -> DescribeError:
     if exc.code in _DECLINED:
         return Refused(message)
     is_about_image = "image" in (exc.code or "") and "url" not in (exc.code or "")
-    is_setting = (
-        exc.code == "model_not_found" or str(exc.param) in _SETTINGS or _CANNOT.search(exc.message.lower())
-    )
+    is_setting = exc.code == "model_not_found" or str(exc.param) in _SETTINGS or _CANNOT.search(exc.message.lower())
     if is_setting and not is_about_image:
         return Rejected(
             message,

@@ -25,9 +25,7 @@ def write(sighting: Sighting, cues: Cues, *, without_article: AbstractSet[str]) 
     """The raw fields of a description, for `clean`."""
     light = [cue for cue in cues.light if cue != "sunset light" or _may_be_outdoors(sighting)]
     setting = " ".join(_LIGHT[cue] for cue in light if cue in _LIGHT)
-    sentence = _capitalised(
-        ", ".join(filter(None, (_subject(sighting, without_article), *_looks(cues), setting)))
-    )
+    sentence = _capitalised(", ".join(filter(None, (_subject(sighting, without_article), *_looks(cues), setting))))
     sentences = [f"{sentence}."]
     if sighting.guess:
         sentences.append(f"It may be {_with_article(sighting.guess, without_article)}.")

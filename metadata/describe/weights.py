@@ -36,16 +36,12 @@ class _Tensor:
 
     def cut_from(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """The tensor as an array of its own; strides may be permuted, and must stay within the storage."""
-        last = self.offset + sum(
-            (size - 1) * stride for size, stride in zip(self.size, self.stride, strict=True)
-        )
+        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.size, self.stride, strict=True))
         if self.offset < 0 or last >= numbers.size or min((*self.stride, 0)) < 0 or min((*self.size, 1)) < 1:
             raise UnreadableWeights("a tensor reaches out of its storage")
         strides = [stride * numbers.itemsize for stride in self.stride]
         view = np.lib.stride_tricks.as_strided(numbers[self.offset :], self.size, strides, writeable=False)
-        return np.ascontiguousarray(view).reshape(
-            self.size
-        )  # ascontiguousarray makes a scalar one-dimensional
+        return np.ascontiguousarray(view).reshape(self.size)  # ascontiguousarray makes a scalar one-dimensional
 
 
 class _Unpickler(pickle.Unpickler):

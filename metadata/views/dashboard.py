@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET
 from metadata import library
 from metadata.history import Step
 from metadata.library import Figures
-from metadata.models import MetadataHistory
+from metadata.models import MetadataHistory, ProcessingRun
 from metadata.views import runs
 from smugmug import views as smugmug_views
 from smugmug.models import Account, SyncRun
@@ -58,7 +59,7 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
 
 def run_card(run: Run) -> RunCard:
     """The card of a run of either kind."""
-    return smugmug_views.card(run) if isinstance(run, SyncRun) else runs.card(run)
+    return smugmug_views.card(run) if isinstance(run, SyncRun) else runs.card(cast(ProcessingRun, run))
 
 
 def _lately(accounts: list[Account]) -> list[Step]:

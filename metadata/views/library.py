@@ -79,9 +79,7 @@ def photo(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """One photo: the AI's words beside SmugMug's own, the camera's data, and the history."""
     found: Any = visible(request, Photo.objects.select_related("ai_metadata", "album", "account"), pk=pk)
     library.dress_photo(found)
-    standings = list(
-        Album.objects.visible_to(request.user).filter(standings__photo=found).present().order_by("title")
-    )
+    standings = list(Album.objects.visible_to(request.user).filter(standings__photo=found).present().order_by("title"))
     here = next((album for album in standings if str(album.pk) == request.GET.get("album")), found.album)
     before, after = library.neighbours(found, here)
     context = {

@@ -1,6 +1,6 @@
 """From an object or a list to SmugMug's answer: envelope, pages, filters, expansions, verbosity.
 
-What is dropped, kept and echoed is smugmug-api.md §2 and §4.
+What is dropped, kept and echoed is as recorded from the real one.
 """
 
 from collections.abc import Callable, Iterator, Sequence

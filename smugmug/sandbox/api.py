@@ -25,9 +25,7 @@ AUTH_USER = Endpoint("AuthUser", "User", "Currently authenticated user")
 USER = Endpoint("User", "User", "User By Nickname", doc="user")
 USER_ALBUMS = Endpoint("UserAlbums", "Album", "All of user's albums", ("Order",), page=50, most=100)
 ALBUM = Endpoint("Album", "Album", "Album by key", doc="album")
-ALBUM_IMAGES = Endpoint(
-    "AlbumImages", "AlbumImage", "Images from album", ("FileNames", "SkuId"), page=100, most=500
-)
+ALBUM_IMAGES = Endpoint("AlbumImages", "AlbumImage", "Images from album", ("FileNames", "SkuId"), page=100, most=500)
 ALBUM_IMAGE = Endpoint("AlbumImage", "AlbumImage", "Image from album", doc="album-image")
 HIGHLIGHT = Endpoint("HighlightImage", "Image", "Highlight image for a folder, album, or page")
 IMAGE = Endpoint("Image", "Image", "Image by key", doc="image")
@@ -114,7 +112,7 @@ class Desk:
             return None
 
     def auth_user(self, _question: Question) -> Found:
-        """Who the token belongs to. Without one there is no User, which is a guess (smugmug-api.md §1)."""
+        """Who the token belongs to. Without one there is no User, which is a guess."""
         shaper = self.shaper
         return Found(AUTH_USER, [self.library] if self.level else [], lambda _library: shaper.auth_user())
 

@@ -45,7 +45,7 @@ class Shot:
 
     @property
     def taken_as_utc(self) -> datetime:
-        """SmugMug's DateTimeOriginal: it reads every wall clock as US Pacific time (smugmug-api.md §7.9)."""
+        """SmugMug's DateTimeOriginal: it reads every wall clock as US Pacific time."""
         return self.taken.replace(tzinfo=PACIFIC, microsecond=0).astimezone(UTC)
 
 

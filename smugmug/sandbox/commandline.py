@@ -15,9 +15,7 @@ LOGGER = logging.getLogger(__package__)
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="smugmug.sandbox", description="Run a stand-in SmugMug on this machine."
-    )
+    made = argparse.ArgumentParser(prog="smugmug.sandbox", description="Run a stand-in SmugMug on this machine.")
     add_arguments(made)
     return made
 
@@ -47,9 +45,7 @@ def serve(options: argparse.Namespace, *, say: Callable[[str], object]) -> None:
 
 def _sandbox(options: argparse.Namespace) -> Sandbox:
     try:
-        return Sandbox(
-            port=options.port, library=library(options.albums, options.photos), state=options.state
-        )
+        return Sandbox(port=options.port, library=library(options.albums, options.photos), state=options.state)
     except OverflowError as exc:
         raise ValueError(f"There is no port {options.port}. Choose one from 1 to 65535 with --port.") from exc
     except OSError as exc:

@@ -248,8 +248,7 @@ class Authority:
         stored = json.loads(state.read_text("utf-8"))
         self._granted = Level(**stored["granted"]) if stored["granted"] else None
         self._access_tokens = {
-            token: AccessToken(entry["secret"], Level(**entry["level"]))
-            for token, entry in stored["tokens"].items()
+            token: AccessToken(entry["secret"], Level(**entry["level"])) for token, entry in stored["tokens"].items()
         }
 
     def _save(self) -> None:

@@ -31,9 +31,7 @@ def _page(title: str, content: str) -> str:
 """
 
 
-def consent(
-    request: RequestToken, *, application: str, asked: Level, granted: Level | None, nickname: str
-) -> str:
+def consent(request: RequestToken, *, application: str, asked: Level, granted: Level | None, nickname: str) -> str:
     """Ask the person whether the application may have what it asks for."""
     back = "It will show you a code to type in." if request.callback == "oob" else escape(request.callback)
     earlier = (

@@ -23,7 +23,7 @@ HOST = "127.0.0.1"
 API_KEY = "sandbox-key"
 API_SECRET = "sandbox-secret"  # good for nothing but this server
 OAUTH_PATH = "/services/oauth/1.0a"
-CALLS_PER_HOUR = 100_000  # about what SmugMug leaves a signed caller (smugmug-api.md §5)
+CALLS_PER_HOUR = 100_000  # about what SmugMug leaves a signed caller
 WINDOW = 3600  # seconds
 KEPT_REQUESTS = 200_000  # the newest ones, for who wants to count them
 IDLE = 60  # seconds until a silent connection is closed
@@ -256,9 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(problem(413, "Request Entity Too Large", headers={"Connection": "close"}))
             return
-        self._send(
-            self.server.sandbox.answer(Call(self.command, self.path, headers, self.rfile.read(length)))
-        )
+        self._send(self.server.sandbox.answer(Call(self.command, self.path, headers, self.rfile.read(length))))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 

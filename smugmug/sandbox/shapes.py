@@ -1,6 +1,6 @@
 """Albums, images and the owner as SmugMug writes them: all fields, with links as objects.
 
-What a field holds and who is shown it is smugmug-api.md §3; the public view is what a stranger sees.
+What a field holds and who is shown it is as recorded from the real one; the public view is what a stranger sees.
 """
 
 import re

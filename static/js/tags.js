@@ -61,9 +61,10 @@ function enhance(plain) {
     entry.focus();
   }
   function add() {
-    const typed = parse(entry.value);
+    const before = parse(plain.value);
+    const after = parse(`${plain.value},${entry.value}`);
     entry.value = "";
-    if (typed.length) write(parse([plain.value, ...typed].join(",")), `${typed.join(", ")} added`);
+    if (after.length > before.length) write(after, `${after.slice(before.length).join(", ")} added`);
   }
 
   entry.addEventListener("keydown", (event) => {

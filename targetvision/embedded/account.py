@@ -19,11 +19,12 @@ logger = logging.getLogger(__name__)
 
 def for_postgres(data: Path) -> Account:
     """The owner of the data, where that is an ordinary user, who so keeps them; else a user made for this."""
-    if data.exists() and data.stat().st_uid != 0:
-        return Account(data.stat().st_uid, data.stat().st_gid)
+    owner = data.stat().st_uid if data.exists() else 0
     try:
-        user = pwd.getpwnam(USER)
+        user = pwd.getpwuid(owner) if owner else pwd.getpwnam(USER)
     except KeyError:
+        if owner:
+            return Account(owner, owner)  # a number without a name, as on a mounted volume
         user = _make_user()
     return Account(user.pw_uid, user.pw_gid)
 

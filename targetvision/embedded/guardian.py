@@ -5,9 +5,9 @@ lock file: the lock is free when the process ends, so there is never a second gu
 kernel closes a holder's connection however the holder ends, SIGKILL included. GRACE_SECONDS after the last
 one, both services are stopped.
 
-A service that dies by itself is started again, MAX_RESTARTS times in all; then everything is stopped, and
-the holders learn it from their next query. Only a SIGKILL of the guardian itself leaves services behind:
-they serve on, and the next guardian ends and restarts them.
+A service that dies by itself is started again, MAX_RESTARTS times in ten minutes; then everything is
+stopped, and the holders learn it from their next query. Only a SIGKILL of the guardian itself leaves
+services behind: they serve on, and the next guardian ends and restarts them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,7 +34,8 @@ GRACE_SECONDS = 2.0
 FIRST_GRACE_SECONDS = 5.0  # before the first holder, and before whoever waits for an error
 TICK_SECONDS = 0.25  # how soon a dead service is noticed
 STOP_SECONDS = (3.5, 5.0)  # after being asked to stop: when a service is told again, more firmly each time
-MAX_RESTARTS = 3
+MAX_RESTARTS = 3  # of both together, within
+RESTARTS_SECONDS = 600
 
 logger = logging.getLogger("targetvision.embedded.guardian")
 
@@ -45,7 +47,7 @@ class Guardian:
         self._places = places
         self._listener = listener
         self._running: list[tuple[Postgres | Valkey, subprocess.Popen[bytes]]] = []
-        self._restarts = 0
+        self._deaths: list[float] = []
         self._selector = selectors.DefaultSelector()
         self._holders = 0
 
@@ -110,8 +112,9 @@ class Guardian:
             if process.poll() is None:
                 continue
             logger.error("%s ended by itself (status %s)", service.name, process.returncode)
-            self._restarts += 1
-            if self._restarts > MAX_RESTARTS:
+            self._deaths = [then for then in self._deaths if time.monotonic() - then < RESTARTS_SECONDS]
+            self._deaths.append(time.monotonic())
+            if len(self._deaths) > MAX_RESTARTS:
                 logger.error("too often: stopping everything")
                 return False
             try:
@@ -188,11 +191,9 @@ def _refuse(listener: socket.socket, reason: str) -> None:
 
 
 def _remove_folders(places: Places) -> None:
+    """With the socket that a killed service leaves behind."""
     for folder in {places.run_dir, places.postgres_run_dir}:
-        try:
-            folder.rmdir()
-        except OSError as exc:
-            logger.info("%s stays: %s", folder, exc.strerror)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

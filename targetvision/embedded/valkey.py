@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from targetvision.embedded.places import EmbeddedError, Places, make_private
 from targetvision.embedded.processes import end_leftover, spawn, wait_until
@@ -47,7 +49,9 @@ class Valkey:
         ]
 
     def _answers(self) -> bool:
-        client = redis.Redis(unix_socket_path=str(self._places.valkey_socket), socket_timeout=5)
+        # Its own retries would sleep for seconds where a poll is enough.
+        once = Retry(NoBackoff(), 0)
+        client = redis.Redis(unix_socket_path=str(self._places.valkey_socket), socket_timeout=5, retry=once)
         try:
             return bool(client.ping())
         except redis.RedisError:  # no socket yet, or still reading its file

@@ -53,9 +53,10 @@ class Command(BaseCommand):
         describer, client = process.configured_describer(), oauth.connect(run.account)
         try:
             with runs.bar("photo") as tell:
-                while not process.carry_on(
-                    run, describer=describer, client=client, seconds=runs.SLICE_SECONDS, tell=tell
-                ) or run.is_being_worked_on:
+                while (
+                    not process.carry_on(run, describer=describer, client=client, seconds=runs.SLICE_SECONDS, tell=tell)
+                    or run.is_being_worked_on
+                ):
                     time.sleep(LOOK_AGAIN_SECONDS)  # photos are in other hands, until those or their lease are done
         except KeyboardInterrupt:
             run.cancel()

@@ -35,7 +35,9 @@ class Command(BaseCommand):
 
     def _handshake(self) -> Token:
         token = oauth.request_token(oauth.OUT_OF_BAND)
-        self.stdout.write(f"Open this address within five minutes, and allow the access:\n\n{oauth.authorize_url(token)}\n")
+        self.stdout.write(
+            f"Open this address within five minutes, and allow the access:\n\n{oauth.authorize_url(token)}\n"
+        )
         try:
             code = input("The 6-digit code: ").strip()
         except EOFError:

@@ -124,12 +124,13 @@ class Tour:
             url = oauth.authorize_url(token)
             form = ConsentForm(browser.get(url, timeout=30).text)
             sent_to = browser.post(
-                urljoin(url, form.action), data={**form.fields, "answer": "authorize"}, timeout=30, allow_redirects=False
+                urljoin(url, form.action),
+                data={**form.fields, "answer": "authorize"},
+                timeout=30,
+                allow_redirects=False,
             ).headers["Location"]
         verifier = parse_qs(urlsplit(sent_to).query)["oauth_verifier"][0]
-        return oauth.save_account(
-            oauth.access_token(token, verifier), owner=User.objects.get(username=FIRST_USER)
-        )
+        return oauth.save_account(oauth.access_token(token, verifier), owner=User.objects.get(username=FIRST_USER))
 
     def _sync(self, account: Account) -> Run:
         run, _ = sync.start(account, by=account.owner)

@@ -73,9 +73,7 @@ def test_clean_title_and_alt_text_missing_come_from_the_description():
     assert (description.tags, description.categories) == ((), ())
 
 
-@pytest.mark.parametrize(
-    "missing", [{"description": ""}, {"description": "<p> </p>"}, {"description": ["a"]}]
-)
+@pytest.mark.parametrize("missing", [{"description": ""}, {"description": "<p> </p>"}, {"description": ["a"]}])
 def test_clean_without_description_is_a_bad_answer(missing):
     with pytest.raises(BadAnswer):
         clean(GOOD | missing)
@@ -99,9 +97,7 @@ def test_clean_without_confidence_is_a_bad_answer(said):
 
 
 def test_clean_many_tags_keeps_the_first_twenty():
-    assert clean(GOOD | {"tags": [f"tag {n}" for n in range(400)]}).tags == tuple(
-        f"tag {n}" for n in range(20)
-    )
+    assert clean(GOOD | {"tags": [f"tag {n}" for n in range(400)]}).tags == tuple(f"tag {n}" for n in range(20))
 
 
 def test_clean_tags_of_every_kind_keeps_short_different_texts():

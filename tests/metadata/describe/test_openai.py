@@ -273,9 +273,7 @@ def test_describe_declined_picture_is_refused(server, describer, message):
         ({"status": 503}, Outage, "goes on"),
     ],
 )
-def test_describe_refused_request_says_who_must_act_and_keeps_the_key_secret(
-    server, describer, failure, kind, advice
-):
+def test_describe_refused_request_says_who_must_act_and_keeps_the_key_secret(server, describer, failure, kind, advice):
     server.fails(**failure)
 
     with pytest.raises(kind) as caught:

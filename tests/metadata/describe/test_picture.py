@@ -97,11 +97,7 @@ def test_prepare_transparent_picture_lies_on_white(mode):
     ("mode", "format"), [("CMYK", "JPEG"), ("L", "JPEG"), ("1", "PNG"), ("P", "GIF"), ("LAB", "TIFF")]
 )
 def test_prepare_other_colour_modes_gives_rgb(mode, format):
-    grey = (
-        Image.new("LAB", (40, 40), (128, 128, 128))
-        if mode == "LAB"
-        else Image.new("RGB", (40, 40)).convert(mode)
-    )
+    grey = Image.new("LAB", (40, 40), (128, 128, 128)) if mode == "LAB" else Image.new("RGB", (40, 40)).convert(mode)
 
     picture = opened(prepare(encoded(grey, format), pixels=1024))
 

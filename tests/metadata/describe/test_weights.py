@@ -46,9 +46,7 @@ def Rebuild(*arguments):
     raise AssertionError("only its name is pickled")
 
 
-Pickler.dispatch[type(Rebuild)] = lambda pickler, _: pickler.save_name(
-    Global("torch._utils", "_rebuild_tensor_v2")
-)
+Pickler.dispatch[type(Rebuild)] = lambda pickler, _: pickler.save_name(Global("torch._utils", "_rebuild_tensor_v2"))
 
 
 def write(path, tensors, numbers=None):

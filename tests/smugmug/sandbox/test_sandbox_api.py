@@ -173,9 +173,7 @@ def test_read_part_of_an_image_that_is_not_offered_is_404(owner, stranger, outdo
 
 
 def test_read_metadata_of_a_photo_with_gps_says_where(owner, sandbox):
-    photo = next(
-        photo for album in sandbox.library.albums for photo in album.photos if photo.frame.is_sideways
-    )
+    photo = next(photo for album in sandbox.library.albums for photo in album.photos if photo.frame.is_sideways)
 
     metadata = owner.read(f"/api/v2/image/{photo.key}-0!metadata")
 
@@ -408,9 +406,7 @@ def test_list_images_by_file_name_gives_those_only(owner, outdoors):
 
 
 def test_list_albums_in_an_order_sorts_them(owner):
-    names = [
-        album["Name"] for album in owner.read("/api/v2/user/demo!albums", Order="Last Updated (Descending)")
-    ]
+    names = [album["Name"] for album in owner.read("/api/v2/user/demo!albums", Order="Last Updated (Descending)")]
 
     assert names == ["Places", "Outdoors", "Studio", "Food", "Animals", "Flight and Space"]
 

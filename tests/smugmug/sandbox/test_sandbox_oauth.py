@@ -25,9 +25,7 @@ def start(sandbox, callback=CALLBACK, **keys):
 
 def press(sandbox, session, answer, access="Full", permissions="Read"):
     """What a person does: look at the consent page and press one of its buttons."""
-    address = session.authorization_url(
-        f"{sandbox.oauth_url}/authorize", Access=access, Permissions=permissions
-    )
+    address = session.authorization_url(f"{sandbox.oauth_url}/authorize", Access=access, Permissions=permissions)
     page = requests.get(address, timeout=10)
     assert page.status_code == 200
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text.partition("<button")[0]))
@@ -282,9 +280,7 @@ def test_call_with_a_changed_parameter_is_refused_and_leaves_the_nonce_unused(sa
 @pytest.mark.parametrize("seconds", [-310, 310])
 def test_call_with_a_clock_more_than_five_minutes_off_is_refused(sandbox, seconds):
     token, secret = sandbox.grant()
-    auth = OAuth1(
-        sandbox.api_key, sandbox.api_secret, token, secret, timestamp=str(int(time.time()) + seconds)
-    )
+    auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret, timestamp=str(int(time.time()) + seconds))
 
     assert refusal(call(sandbox, auth)) == "oauth_problem=timestamp_refused"
 
@@ -313,13 +309,10 @@ def test_call_that_leaves_signature_and_nonce_out_names_them(sandbox):
     answer = call(
         sandbox,
         None,
-        f"/api/v2!authuser?oauth_consumer_key={sandbox.api_key}&oauth_timestamp=1&"
-        "oauth_signature_method=HMAC-SHA1",
+        f"/api/v2!authuser?oauth_consumer_key={sandbox.api_key}&oauth_timestamp=1&oauth_signature_method=HMAC-SHA1",
     )
 
-    assert refusal(answer) == (
-        "oauth_problem=parameter_absent&oauth_parameters_absent=oauth_signature%26oauth_nonce"
-    )
+    assert refusal(answer) == ("oauth_problem=parameter_absent&oauth_parameters_absent=oauth_signature%26oauth_nonce")
 
 
 def test_call_after_the_nonces_life_may_use_it_again_with_a_new_timestamp(fresh, monkeypatch):

@@ -80,9 +80,7 @@ def test_build_bursts_gives_three_of_near_identical_frames_from_cc0(sandbox):
 def test_fetch_burst_frames_gives_different_but_alike_pictures(owner, sandbox):
     album = next(album for album in sandbox.library.albums if album.name == "Outdoors")
     images = [
-        image
-        for image in owner.read(f"/api/v2/album/{album.key}!images")
-        if "Clemens Engelhardt" in image["Caption"]
+        image for image in owner.read(f"/api/v2/album/{album.key}!images") if "Clemens Engelhardt" in image["Caption"]
     ]
     pictures = [fetch(image["ArchivedUri"]) for image in images]
 

@@ -145,9 +145,7 @@ def test_run_command_with_a_state_that_cannot_be_read_names_it(tmp_path):
 
 
 def test_post_too_much_is_refused_and_the_connection_closed(sandbox):
-    answer = requests.post(
-        f"{sandbox.url}/api/v2!authuser", headers={"Content-Length": "9999999"}, timeout=10
-    )
+    answer = requests.post(f"{sandbox.url}/api/v2!authuser", headers={"Content-Length": "9999999"}, timeout=10)
 
     assert answer.status_code == 413
     assert answer.headers["Connection"] == "close"

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ import environ
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from targetvision.embedded import Lease, take_lease
 
@@ -38,7 +41,13 @@ class Machine:
     """What runs for one DATA_DIR, seen from outside."""
 
     data_dir: Path
+    _leases: list[Lease] = field(default_factory=list)
     _holders: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def lease(self) -> Lease:
+        """A lease of this process, released when the test is over at the latest."""
+        self._leases.append(take_lease(self.data_dir))
+        return self._leases[-1]
 
     def hold(self, **environment: str) -> subprocess.Popen[str]:
         """Start another process that takes a lease and keeps it until it is killed."""
@@ -57,9 +66,11 @@ class Machine:
         holder.kill()
         holder.communicate()
 
-    def kill_holders(self) -> None:
+    def let_go(self) -> None:
         for holder in self._holders:
             self.kill(holder)
+        for lease in self._leases:
+            lease.release()
 
     def pids(self, name: str = "") -> list[int]:
         """Processes that name DATA_DIR in their command or work below it, and whose command holds `name`."""
@@ -100,7 +111,7 @@ def connect(lease: Lease, database: str | None = None) -> psycopg.Connection[Any
 
 
 def queue(lease: Lease) -> redis.Redis:
-    return redis.Redis.from_url(lease.redis_url)
+    return redis.Redis.from_url(lease.redis_url, retry=Retry(NoBackoff(), 0))
 
 
 def is_working(lease: Lease) -> bool:
@@ -112,34 +123,46 @@ def is_working(lease: Lease) -> bool:
         return False
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """An empty DATA_DIR; nothing of it runs when the test is over."""
-    yield from _machine(tmp_path)
-
-
 @pytest.fixture(scope="module")
-def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    yield from _machine(tmp_path_factory.mktemp("shared"))
+def new_machine() -> Iterator[Callable[[], Machine]]:
+    """Makes machines with an empty DATA_DIR; nothing of them runs when the module's tests are over.
 
+    Not below pytest's own folder: another session closes that to others, and as root Postgres is one of them.
+    """
+    machines: list[Machine] = []
+    with tempfile.TemporaryDirectory(prefix="a b ä ") as folder:
 
-@pytest.fixture(scope="module")
-def shared_lease(shared_machine: Machine) -> Iterator[Lease]:
-    """For tests that only look."""
-    lease = take_lease(shared_machine.data_dir)
-    yield lease
-    lease.release()
+        def new() -> Machine:
+            machines.append(Machine(Path(folder, str(len(machines)), "var")))
+            return machines[-1]
 
-
-def _machine(folder: Path) -> Iterator[Machine]:
-    machine = Machine(folder / "a b ä" / "var")
-    yield machine
-    machine.kill_holders()
-    gone = wait_for(machine.is_gone)
-    for pid in machine.pids():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        yield new
+        gone = wait_for(lambda: all(machine.is_gone() for machine in machines))
+        for pid in [pid for machine in machines for pid in machine.pids()]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert gone, "processes were left running"
+
+
+@pytest.fixture
+def machine(new_machine: Callable[[], Machine]) -> Iterator[Machine]:
+    """An empty DATA_DIR; nobody holds its services when the test is over."""
+    machine = new_machine()
+    yield machine
+    machine.let_go()
+
+
+@pytest.fixture(scope="module")
+def shared_machine(new_machine: Callable[[], Machine]) -> Iterator[Machine]:
+    """For tests that only look."""
+    machine = new_machine()
+    yield machine
+    machine.let_go()
+
+
+@pytest.fixture(scope="module")
+def shared_lease(shared_machine: Machine) -> Lease:
+    return shared_machine.lease()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 
 import pytest
 
-from targetvision.embedded import take_lease
 from targetvision.embedded.guardian import MAX_RESTARTS
 from targetvision.embedded.places import Places
 
@@ -15,7 +14,7 @@ from .conftest import GUARDIAN, connect, is_working, queue, wait_for
 
 
 def test_kill_guardian_then_take_lease_gives_one_set_of_services_with_data(machine):
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     with connect(lease) as connection, queue(lease) as client:
         connection.execute("CREATE TABLE kept AS SELECT 'letter' AS what")
         client.rpush("queue", "job")
@@ -24,7 +23,7 @@ def test_kill_guardian_then_take_lease_gives_one_set_of_services_with_data(machi
     os.kill(guardian, signal.SIGKILL)
     lease.release()
 
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
 
     with connect(lease) as connection, queue(lease) as client:
         assert connection.execute("SELECT what FROM kept").fetchall() == [("letter",)]
@@ -32,23 +31,21 @@ def test_kill_guardian_then_take_lease_gives_one_set_of_services_with_data(machi
     assert len(orphans) == 2
     assert orphans.isdisjoint(machine.pids())
     assert len(machine.pids("postgres -D")) == len(machine.pids("valkey-server")) == 1
-    lease.release()
 
 
 @pytest.mark.parametrize("service", ["postgres -D", "valkey-server"])
 def test_kill_service_starts_it_again_at_the_same_address(machine, service):
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     [victim] = machine.pids(service)
 
     os.kill(victim, signal.SIGKILL)
 
     assert wait_for(lambda: victim not in machine.pids(service) and is_working(lease))
     assert len(machine.pids(GUARDIAN)) == 1
-    lease.release()
 
 
 def test_kill_service_too_often_stops_everything_though_it_is_held(machine):
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
 
     for _ in range(MAX_RESTARTS + 1):
         assert wait_for(lambda: is_working(lease))
@@ -58,11 +55,10 @@ def test_kill_service_too_often_stops_everything_though_it_is_held(machine):
 
     assert wait_for(machine.is_gone)
     assert "too often" in Places(machine.data_dir).log.read_text()
-    lease.release()
 
 
 def test_stop_with_service_that_hangs_still_ends_in_time(machine):
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     for name in ("postgres -D", "valkey-server"):
         [victim] = machine.pids(name)
         os.kill(victim, signal.SIGSTOP)
@@ -70,11 +66,5 @@ def test_stop_with_service_that_hangs_still_ends_in_time(machine):
     lease.release()
 
     assert wait_for(machine.is_gone, seconds=10)
-    assert take_lease_works(machine)
-
-
-def take_lease_works(machine) -> bool:
-    lease = take_lease(machine.data_dir)
-    working = is_working(lease)
-    lease.release()
-    return working
+    assert not lease.run_dir.exists()
+    assert is_working(machine.lease())

@@ -84,11 +84,10 @@ def test_take_lease_in_odd_environment_gives_the_same_services(machine):
     )
     assert holder.stdout.readline() == "ready\n"
 
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
 
     with connect(lease) as connection:
         assert connection.execute("SELECT lower('Ä'), current_database()").fetchone() == ("ä", "targetvision")
-    lease.release()
 
 
 def test_kill_one_of_two_holders_keeps_services_for_the_other(machine):
@@ -101,15 +100,14 @@ def test_kill_one_of_two_holders_keeps_services_for_the_other(machine):
     machine.kill(first)
 
     assert not wait_for(lambda: machine.pids("postgres -D") != servers, seconds=3)
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     assert is_working(lease)
-    lease.release()
 
 
 def test_kill_last_holder_leaves_data_and_no_process(machine):
     holder = machine.hold()
     assert holder.stdout.readline() == "ready\n"
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     with connect(lease) as connection, queue(lease) as client:
         connection.execute("CREATE TABLE kept AS SELECT 'letter' AS what")
         client.rpush("queue", "job")
@@ -120,11 +118,10 @@ def test_kill_last_holder_leaves_data_and_no_process(machine):
     assert wait_for(machine.is_gone, seconds=10)
     assert not lease.run_dir.exists()
     assert not Places(machine.data_dir).postgres_run_dir.exists()
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     with connect(lease) as connection, queue(lease) as client:
         assert connection.execute("SELECT what FROM kept").fetchall() == [("letter",)]
         assert client.lrange("queue", 0, -1) == [b"job"]
-    lease.release()
 
 
 def test_take_lease_twice_at_once_starts_one_guardian(machine):
@@ -137,20 +134,19 @@ def test_take_lease_twice_at_once_starts_one_guardian(machine):
 
 
 def test_take_lease_while_guardian_is_leaving_gives_working_services(machine):
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
     [leaving] = machine.pids(GUARDIAN)
     lease.release()
     assert wait_for(lambda: not Places(machine.data_dir).guardian_socket.exists())
 
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
 
     assert is_working(lease)
     assert leaving not in machine.pids(GUARDIAN)
-    lease.release()
 
 
 def test_release_twice_harms_nobody_else(shared_machine, shared_lease):
-    lease = take_lease(shared_machine.data_dir)
+    lease = shared_machine.lease()
     lease.release()
     read_end, write_end = os.pipe()  # takes the number that the lease had
 
@@ -188,7 +184,7 @@ def test_take_lease_on_data_of_newer_postgres_says_so_and_leaves_them(machine, i
     (data / "PG_VERSION").write_text("99\n")
 
     with pytest.raises(EmbeddedError, match="made by Postgres 99, but this program brings 18") as error:
-        take_lease(machine.data_dir)
+        machine.lease()
 
     assert is_sentence(error.value)
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
@@ -196,12 +192,12 @@ def test_take_lease_on_data_of_newer_postgres_says_so_and_leaves_them(machine, i
 
 
 def test_take_lease_on_broken_data_tells_what_postgres_said(machine, is_sentence):
-    take_lease(machine.data_dir).release()
+    machine.lease().release()
     assert wait_for(machine.is_gone)
     (machine.data_dir / "postgres" / "global" / "pg_control").unlink()
 
-    with pytest.raises(EmbeddedError, match="Postgres did not start: .*pg_control") as error:
-        take_lease(machine.data_dir)
+    with pytest.raises(EmbeddedError, match="^Postgres did not start: could not find the database") as error:
+        machine.lease()
 
     assert is_sentence(error.value)
     assert wait_for(machine.is_gone, seconds=3)
@@ -212,11 +208,10 @@ def test_take_lease_after_killed_first_start_begins_anew(machine):
     half_made.mkdir(parents=True)
     (half_made / "PG_VERSION").write_text("18\n")
 
-    lease = take_lease(machine.data_dir)
+    lease = machine.lease()
 
     assert is_working(lease)
     assert not half_made.exists()
-    lease.release()
 
 
 def test_take_lease_where_socket_folder_is_a_link_refuses_it(machine, tmp_path, is_sentence):
@@ -225,7 +220,7 @@ def test_take_lease_where_socket_folder_is_a_link_refuses_it(machine, tmp_path, 
 
     try:
         with pytest.raises(EmbeddedError, match="is a link") as error:
-            take_lease(machine.data_dir)
+            machine.lease()
     finally:
         run_dir.unlink()
 

@@ -1,0 +1,152 @@
+"""People, fakes and stand-ins that tests share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import django_rq
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from django_rq.queues import DjangoRQ
+
+from metadata.describe import Answer, Description, Usage, Vectors
+from smugmug import oauth
+from smugmug.models import Account
+from smugmug.sandbox import Sandbox, library
+from tests.factories import AccountFactory, MembershipFactory, UserFactory
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_static_files() -> None:
+    """Templates name static files without a manifest, which only collectstatic makes."""
+    django_settings.STORAGES = {
+        **django_settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis_and_disk() -> Iterator[None]:
+    django_rq.get_connection("smugmug").flushdb()
+    yield
+    shutil.rmtree(django_settings.DATA_DIR / "images", ignore_errors=True)
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """What is enqueued from now on, as (job's name, arguments); nothing reaches the queue."""
+    calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def record(self: DjangoRQ, func: Any, args: Any = None, **_: Any) -> None:
+        calls.append((func if isinstance(func, str) else func.__name__, tuple(args or ())))
+
+    monkeypatch.setattr(DjangoRQ, "enqueue_call", record)
+    return calls
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One stand-in SmugMug for the session; tests that change its library make their own."""
+    with Sandbox(library=library()) as running:
+        yield running
+
+
+@pytest.fixture
+def smugmug(sandbox: Sandbox, settings: Any) -> Sandbox:
+    """The settings name the stand-in."""
+    return use_sandbox(sandbox, settings)
+
+
+@pytest.fixture
+def own_smugmug(settings: Any) -> Iterator[Sandbox]:
+    """A stand-in of the test's own, to change while it runs."""
+    with Sandbox(library=library()) as running:
+        yield use_sandbox(running, settings)
+
+
+def use_sandbox(sandbox: Sandbox, settings: Any) -> Sandbox:
+    settings.SMUGMUG_API_URL = sandbox.url
+    settings.SMUGMUG_OAUTH_URL = sandbox.oauth_url
+    return sandbox
+
+
+@pytest.fixture
+def account(smugmug: Sandbox, ada: Any) -> Account:
+    """The stand-in's library, connected by ada."""
+    return oauth.save_account(oauth.Token(*smugmug.grant()), owner=ada)
+
+
+@pytest.fixture
+def ada(db: None) -> Any:
+    return UserFactory(username="ada")
+
+
+@pytest.fixture
+def library_of_ada(ada: Any) -> Account:
+    """An account without any SmugMug behind it, owned by ada."""
+    return AccountFactory(owner=ada)
+
+
+@pytest.fixture
+def owner_client(ada: Any) -> Client:
+    return signed_in(ada)
+
+
+@pytest.fixture
+def curator_client(library_of_ada: Account) -> Client:
+    """Grace may decide in ada's library."""
+    return signed_in(MembershipFactory(user__username="grace", account=library_of_ada, role="curator").user)
+
+
+@pytest.fixture
+def viewer_client(library_of_ada: Account) -> Client:
+    """Vera may look at ada's library."""
+    return signed_in(MembershipFactory(user__username="vera", account=library_of_ada, role="viewer").user)
+
+
+@pytest.fixture
+def stranger_client(db: None) -> Client:
+    """Mallory is signed in, and has a library of her own, but nothing to do with ada's."""
+    return signed_in(AccountFactory(owner__username="mallory").owner)
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class FakeDescriber:
+    """Says what the test wants said, at once; keeps what it was given."""
+
+    name, model, embedding_model = "fake", "fake-1", "fake-embedding"
+
+    def __init__(self) -> None:
+        self.pictures: list[bytes] = []
+        self.texts: list[str] = []
+        self.failures: list[Exception] = []  # raised one a call, before anything is said
+
+    def describe(self, jpeg: bytes) -> Answer:
+        self.pictures.append(jpeg)
+        if self.failures:
+            raise self.failures.pop(0)
+        words = Description("A title", "A description.", "An alt text", ("one", "two"), ("Animals",), 0.9)
+        return Answer(words, Usage(900, 0, 60), self.model)
+
+    def embed(self, texts: Any) -> Vectors:
+        self.texts += texts
+        return Vectors([[1.0] + [0.0] * 1535 for _ in texts], Usage(7, None, None), self.embedding_model)
+
+    def warm_up(self) -> None:
+        pass
+
+
+@pytest.fixture
+def describer() -> FakeDescriber:
+    return FakeDescriber()

@@ -1,0 +1,144 @@
+"""Rows for tests: minimal and unsurprising; states are traits."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import factory
+from django.contrib.auth.models import User
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from metadata.models import AIMetadata, MetadataHistory, ProcessingRun
+from smugmug.models import Account, Album, AlbumPhoto, Membership, Photo, SyncRun
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence("user{}".format)
+    password = factory.django.Password("a long password")
+
+
+class AccountFactory(DjangoModelFactory):
+    """Connected, and its owner is a member."""
+
+    class Meta:
+        model = Account
+        skip_postgeneration_save = True
+
+    owner = factory.SubFactory(UserFactory)
+    nickname = factory.Sequence("library{}".format)
+    oauth_token = "token"
+    oauth_token_secret = "secret"
+
+    @factory.post_generation
+    def membership(self, create: bool, extracted: Any, **_: Any) -> None:
+        Membership.objects.create(user=self.owner, account=self, role=Membership.Role.OWNER)
+
+
+class MembershipFactory(DjangoModelFactory):
+    class Meta:
+        model = Membership
+
+    user = factory.SubFactory(UserFactory)
+    account = factory.SubFactory(AccountFactory)
+    role = Membership.Role.VIEWER
+
+
+class AlbumFactory(DjangoModelFactory):
+    class Meta:
+        model = Album
+
+    account = factory.SubFactory(AccountFactory)
+    user_id = factory.SelfAttribute("account.nickname")
+    album_key = factory.Sequence("AK{:04}".format)
+    title = factory.Sequence("Album {}".format)
+
+
+class PhotoFactory(DjangoModelFactory):
+    """Stands in its home album."""
+
+    class Meta:
+        model = Photo
+        skip_postgeneration_save = True
+
+    album = factory.SubFactory(AlbumFactory)
+    account = factory.SelfAttribute("album.account")
+    image_key = factory.Sequence("IK{:05}".format)
+    image_id = factory.LazyAttribute(lambda photo: f"{photo.image_key}-0")
+    filename = factory.Sequence("IMG_{:04}.JPG".format)
+    width, height = 1200, 800
+    synced_at = factory.LazyFunction(timezone.now)
+
+    @factory.post_generation
+    def standing(self, create: bool, extracted: Any, **_: Any) -> None:
+        position = AlbumPhoto.objects.filter(album=self.album).count() + 1
+        AlbumPhoto.objects.create(album=self.album, photo=self, position=position, origin="Album")
+
+
+class AIMetadataFactory(DjangoModelFactory):
+    """Not described yet; `described`, `approved`, `failed` are further on."""
+
+    class Meta:
+        model = AIMetadata
+        skip_postgeneration_save = True
+
+    photo = factory.SubFactory(PhotoFactory)
+
+    class Params:
+        described = factory.Trait(
+            ai_title="A cat",
+            ai_description="A grey cat on a wall.",
+            ai_alt_text="Grey cat",
+            ai_tags=["cat", "grey"],
+            ai_categories=["Animals"],
+            confidence_score=0.8,
+            processing_status="completed",
+            describer="fake",
+            model="fake-1",
+            version=1,
+        )
+        approved = factory.Trait(
+            described=True,
+            review_status="approved",
+            approved_by="user:grace",
+            approved_at=datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC),
+            version=2,
+        )
+        failed = factory.Trait(processing_status="failed", attempts=3, error="No usable answer.")
+
+    @factory.post_generation
+    def first_answer(self, create: bool, extracted: Any, **_: Any) -> None:
+        if self.version:
+            MetadataHistory.objects.create(
+                metadata=self,
+                version=1,
+                source="ai",
+                changed_by="ai:fake-1",
+                new_title=self.ai_title,
+                new_description=self.ai_description,
+                new_alt_text=self.ai_alt_text,
+                new_tags=self.ai_tags,
+                new_categories=self.ai_categories,
+                new_review_status="unreviewed",
+            )
+
+
+class SyncRunFactory(DjangoModelFactory):
+    class Meta:
+        model = SyncRun
+
+    account = factory.SubFactory(AccountFactory)
+
+
+class ProcessingRunFactory(DjangoModelFactory):
+    class Meta:
+        model = ProcessingRun
+
+    account = factory.SubFactory(AccountFactory)
+    describer = "fake"
+    model = "fake-1"

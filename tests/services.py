@@ -1,0 +1,33 @@
+"""A pytest plugin, loaded before Django: real Postgres and Valkey for the tests, and an environment of their own.
+
+Each of the processes that run tests holds a lease; the services end with the last of them.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from targetvision.embedded import take_lease
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No variable of the person's shell may change what is tested: all that .env.example lists are taken out first.
+for name in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE):
+    os.environ.pop(name, None)
+
+worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+lease = take_lease(ROOT / "var" / "test")
+os.environ.update(
+    DATA_DIR=str(ROOT / "var" / "test" / (worker or "main")),
+    DATABASE_URL=lease.database_url,
+    REDIS_URL=f"{lease.redis_url.partition('?')[0]}?db={int(worker.removeprefix('gw') or 0) + 1}",
+    SECRET_KEY="only for tests",
+    FIELD_ENCRYPTION_KEYS="MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    SMUGMUG_API_KEY="sandbox-key",
+    SMUGMUG_API_SECRET="sandbox-secret",
+    SMUGMUG_API_URL="http://127.0.0.1:9",  # nobody listens on discard; the `smugmug` fixture names a stand-in
+    SMUGMUG_OAUTH_URL="http://127.0.0.1:9/services/oauth/1.0a",
+    SMUGMUG_REQUESTS_PER_SECOND="1000",
+    AI_DESCRIBER="local",
+    OPENBLAS_NUM_THREADS="1",
+)

@@ -1,0 +1,10 @@
+"""The settings as the type checker sees them: nothing is connected to."""
+
+import os
+
+os.environ.setdefault("DATABASE_URL", "postgres:///none")
+os.environ.setdefault("REDIS_URL", "unix:///none")
+os.environ.setdefault("SECRET_KEY", "types")
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "types")
+
+from targetvision.settings import *  # noqa: E402, F403
