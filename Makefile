@@ -44,7 +44,7 @@ bench: install-dev ## print the figures that are claimed
 	for script in bench/*.py; do $(BIN)/python "$$script" || exit 1; done
 
 screenshots: browser ## photograph every page, in both widths and themes, into var/screenshots
-	$(BIN)/python -m pytest -m screenshots -p no:randomly -n 0 --screenshots var/screenshots
+	$(BIN)/python -m pytest -m screenshots -n 0 --screenshots var/screenshots
 
 clean: ## remove .venv and caches, never data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

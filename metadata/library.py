@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GALLERY_PAGE = 50
 COVERS = 3
+PEEK = 4
 
 DESCRIBED = Q(ai_metadata__processing_status=AIMetadata.Processing.COMPLETED)
 REVIEWED = ~Q(ai_metadata__review_status=AIMetadata.Review.UNREVIEWED)
@@ -179,6 +180,17 @@ def mark(words: AIMetadata | None) -> tuple[str, str]:
     if words.processing_status == AIMetadata.Processing.SKIPPED:
         return "idle", f"Skipped: {words.error}"
     return "idle", words.get_processing_status_display()
+
+
+def first_waiting(accounts: Iterable[Account]) -> dict[int, list[Photo]]:
+    """The first PEEK photos that wait for review in each account, by its id."""
+    ids = [account.pk for account in accounts]
+    rank = Window(RowNumber(), partition_by="photo__account", order_by=("created_at", "pk"))
+    rows = AIMetadata.objects.for_review().filter(photo__account__in=ids).annotate(rank=rank).filter(rank__lte=PEEK)
+    found: dict[int, list[Photo]] = {pk: [] for pk in ids}
+    for row in rows.order_by("rank").select_related("photo"):
+        found[row.photo.account_id].append(row.photo)
+    return found
 
 
 def newest_runs(accounts: Iterable[Account]) -> dict[int, list[Run]]:

@@ -21,7 +21,7 @@ from smugmug.models import Account, Photo, SyncRun
 from targetvision import progress
 from targetvision.access import changeable, visible
 from targetvision.encryption import decrypt, encrypt
-from targetvision.models import RunState
+from targetvision.models import Run, RunState
 from targetvision.progress import RunCard
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def start_sync(request: SignedInRequest, nickname: str) -> HttpResponse:
 @require_GET
 def sync_run(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """How far a sync is, as a fragment that asks again until it is over."""
-    return progress.fragment(request, card(visible(request, SyncRun.objects.all(), pk=pk)))
+    run = visible(request, SyncRun.objects.select_related("account"), pk=pk)
+    return progress.fragment(request, card(run, may_change=may_change(request, run)))
 
 
 @require_POST
@@ -175,8 +176,13 @@ UNAVAILABLE = SafeString(
 )
 
 
-def card(run: SyncRun) -> RunCard:
-    """The sync as a page shows it."""
+def may_change(request: SignedInRequest, run: Run) -> bool:
+    """Whether the person may stop the run or let it go on."""
+    return type(run).objects.changeable_by(request.user).filter(pk=run.pk).exists()  # type: ignore[no-any-return]
+
+
+def card(run: SyncRun, *, may_change: bool) -> RunCard:
+    """The sync as a page shows it, with its buttons where the person may press them."""
     titles = {
         RunState.SUCCEEDED: "Sync finished",
         RunState.PARTIAL: f"Sync finished, {run.error_count} album{'s' * (run.error_count != 1)} could not be read",
@@ -198,7 +204,7 @@ def card(run: SyncRun) -> RunCard:
         figures=figures if run.started_at else "",
         detail=f"SmugMug allows {settings.SMUGMUG_REQUESTS_PER_SECOND:g} requests a second." if run.is_active else "",
         poll_url=reverse("smugmug:sync_run", args=[run.pk]),
-        cancel_url=reverse("smugmug:cancel_sync", args=[run.pk]) if run.is_active else "",
+        cancel_url=reverse("smugmug:cancel_sync", args=[run.pk]) if run.is_active and may_change else "",
         queue="smugmug",
         errors=run.errors,
     )

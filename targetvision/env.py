@@ -73,7 +73,7 @@ def url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "ht
         return value
     try:
         parts = urlsplit(value)
-        complete = parts.scheme in schemes and bool(parts.netloc or parts.path) and parts.port != 0
+        complete = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         complete = False
     return value if complete else _wrong(name, f"is {value!r}; it takes an address that begins with {schemes[0]}://")

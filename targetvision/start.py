@@ -35,8 +35,8 @@ def prepare(*, command: str = "") -> None:
     embedded = env.text(LEASED).split(",") if env.text(LEASED) else _absent("DATABASE_URL", "REDIS_URL")
     if command in SERVICELESS:
         embedded = []
-        for name in ("DATABASE_URL", "REDIS_URL"):
-            os.environ.setdefault(name, {"DATABASE_URL": "postgres:///none", "REDIS_URL": "unix:///none"}[name])
+        nowhere = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "unix:///none"}
+        os.environ.update({name: nowhere[name] for name in _absent(*nowhere)})
     if embedded:
         _lease(data_dir, embedded)
     if embedded or command in SERVICELESS:
@@ -78,8 +78,11 @@ def _lease(data_dir: Path, names: list[str]) -> None:
 def _keys(data_dir: Path, *, keep: bool) -> None:
     """Set the keys that are absent, from DATA_DIR/keys.env, which is made at the first start (mode 0600)."""
     path = data_dir / "keys.env"
-    if not _absent("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
+    absent = _absent("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
+    if not absent:
         return
+    for name in absent:
+        os.environ.pop(name, None)  # read_env would keep an empty one
     if keep and not path.exists():
         _write_keys(path)
     if keep:

@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+import pytest
+
 from targetvision.embedded import take_lease
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,3 +33,8 @@ os.environ.update(
     AI_DESCRIBER="local",
     OPENBLAS_NUM_THREADS="1",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here and not beside the browser tests, whose conftest is read too late for an option."""
+    parser.addoption("--screenshots", metavar="DIR", help="photograph every page into DIR (with -m screenshots)")

@@ -17,7 +17,7 @@ from metadata.library import Figures
 from metadata.models import MetadataHistory, ProcessingRun
 from metadata.views import runs
 from smugmug import views as smugmug_views
-from smugmug.models import Account, SyncRun
+from smugmug.models import Account, Photo, SyncRun
 from smugmug.views import SignedInRequest
 from targetvision.models import Run
 from targetvision.progress import RunCard
@@ -32,7 +32,16 @@ class AccountCard:
     account: Account
     figures: Figures
     runs: list[RunCard]
+    peek: list[Photo]
     may_change: bool
+
+    @property
+    def is_syncing(self) -> bool:
+        return any(card.is_active for card in self.runs if isinstance(card.run, SyncRun))
+
+    @property
+    def is_describing(self) -> bool:
+        return any(card.is_active for card in self.runs if isinstance(card.run, ProcessingRun))
 
     @property
     def describer_note(self) -> str:
@@ -45,11 +54,13 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     accounts = list(Account.objects.visible_to(request.user).order_by("nickname"))
     changeable = set(Account.objects.changeable_by(request.user).values_list("pk", flat=True))
     figures, newest, now = library.figures(accounts), library.newest_runs(accounts), timezone.now()
+    peek = library.first_waiting(accounts)
     cards = [
         AccountCard(
             account,
             figures[account.pk],
-            [run_card(run) for run in newest[account.pk] if library.is_news(run, now)],
+            [run_card(run, account.pk in changeable) for run in newest[account.pk] if library.is_news(run, now)],
+            peek[account.pk],
             account.pk in changeable,
         )
         for account in accounts
@@ -57,9 +68,11 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     return render(request, "dashboard.html", {"here": "library", "cards": cards, "lately": _lately(accounts)})
 
 
-def run_card(run: Run) -> RunCard:
+def run_card(run: Run, may_change: bool) -> RunCard:  # noqa: FBT001
     """The card of a run of either kind."""
-    return smugmug_views.card(run) if isinstance(run, SyncRun) else runs.card(cast(ProcessingRun, run))
+    if isinstance(run, SyncRun):
+        return smugmug_views.card(run, may_change=may_change)
+    return runs.card(cast(ProcessingRun, run), may_change=may_change)
 
 
 def _lately(accounts: list[Account]) -> list[Step]:

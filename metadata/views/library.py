@@ -50,6 +50,7 @@ def album(request: SignedInRequest, pk: UUID) -> HttpResponse:
     photos, position = library.gallery(found, show=show, after=int(after) if _is_small_number(after) else 0)
     url = reverse("metadata:album", args=[pk])
     counts = library.gallery_counts(found)
+    may_change = Album.objects.changeable_by(request.user).filter(pk=pk).exists()
     active = ProcessingRun.objects.active().filter(album=found).select_related("album")
     context = {
         "here": "albums",
@@ -64,8 +65,8 @@ def album(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "counts": counts,
         "undescribed": counts["undescribed"],
         "waiting": counts["waiting"],
-        "may_change": Album.objects.changeable_by(request.user).filter(pk=pk).exists(),
-        "runs": [runs.card(run) for run in active],
+        "may_change": may_change,
+        "runs": [runs.card(run, may_change=may_change) for run in active],
     }
     return render(request, template_for(request, "metadata/album.html", partial="tiles"), context)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from metadata import jobs, process
 from metadata.models import ProcessingRun
+from smugmug import views as smugmug_views
 from smugmug.models import Account, Album
 from smugmug.views import SignedInRequest
 from targetvision import progress
@@ -58,8 +59,8 @@ def _only(request: HttpRequest) -> str:
 @require_GET
 def processing_run(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """How far a run is, as a fragment that asks again until it is over."""
-    runs = ProcessingRun.objects.select_related("album")
-    return progress.fragment(request, card(visible(request, runs, pk=pk)))
+    run = visible(request, ProcessingRun.objects.select_related("album"), pk=pk)
+    return progress.fragment(request, card(run, may_change=smugmug_views.may_change(request, run)))
 
 
 @require_POST
@@ -79,32 +80,34 @@ def continue_processing(request: SignedInRequest, pk: UUID) -> HttpResponse:
     return redirect("dashboard")
 
 
-def card(run: ProcessingRun) -> RunCard:
-    """The run as a page shows it."""
+def card(run: ProcessingRun, *, may_change: bool) -> RunCard:
+    """The run as a page shows it, with its buttons where the person may press them."""
     where = f" in {run.album}" if run.album else ""
-    count = f"{run.total:,} photo{'s' * (run.total != 1)}" if run.total is not None else "photos"
+    number = run.total if run.is_active else run.described
+    count = f"{number:,} photo{'s' * (number != 1)}" if number is not None else "photos"
     titles = {
-        RunState.SUCCEEDED: f"{run.described:,} photo{'s' * (run.described != 1)} described{where}",
+        RunState.SUCCEEDED: f"{count} described{where}" if run.described else f"Nothing was left to describe{where}",
         RunState.PARTIAL: f"{run.described:,} described{where}, {run.failed:,} could not be",
         RunState.FAILED: f"Describing{where} failed",
         RunState.CANCELLED: f"Describing{where} cancelled",
         RunState.PAUSED: f"Describing{where} is paused",
     }
     figures = progress.figures(
-        f"{run.done:,} of {run.total:,}" if run.total is not None else "",
+        f"{run.done:,} of {run.total:,}" if run.total else "",
         f"{run.rate:.1f} a second" if run.rate and run.is_active else "",
         progress.time_left(run),
         f"{run.skipped:,} skipped" if run.skipped else "",
         f"{run.failed:,} failed" if run.failed else "",
     )
+    paused = run.state == RunState.PAUSED
     return RunCard(
         run,
         title=titles.get(RunState(run.state), f"Describing {count}{where}"),
         figures=figures if run.started_at else "",
-        detail=LOCAL_NOTE if run.describer == "local" else run.model,
+        detail=run.model if run.described or run.is_active else "",
         poll_url=reverse("metadata:processing_run", args=[run.pk]),
-        cancel_url=reverse("metadata:cancel_processing", args=[run.pk]) if run.is_active else "",
-        continue_url=reverse("metadata:continue_processing", args=[run.pk]) if run.state == RunState.PAUSED else "",
+        cancel_url=reverse("metadata:cancel_processing", args=[run.pk]) if run.is_active and may_change else "",
+        continue_url=reverse("metadata:continue_processing", args=[run.pk]) if paused and may_change else "",
         queue="metadata",
         errors=run.errors,
     )

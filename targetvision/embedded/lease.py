@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -102,7 +103,7 @@ def _start_guardian(places: Places) -> bool:
     except BlockingIOError:
         return False
     except OSError as exc:
-        raise EmbeddedError(f"{places.data_dir} cannot be used as DATA_DIR: {exc}.") from exc
+        raise EmbeddedError(f"{places.data_dir} cannot be used as DATA_DIR: {exc.strerror} ({exc.filename}).") from exc
     finally:
         if lock >= 0:
             os.close(lock)
@@ -126,6 +127,7 @@ def _run_guardian(places: Places, lock: int) -> None:
     )
     os.close(log)
     if started.returncode != 0:
+        shutil.rmtree(places.run_dir, ignore_errors=True)
         raise EmbeddedError(f"The guardian of the embedded services did not start; {places.log} says why.")
 
 
