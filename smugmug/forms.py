@@ -1,6 +1,12 @@
 """Strings from a browser → values for the handshake."""
 
+from typing import Any
+
 from django import forms
+from django.contrib.auth.validators import UnicodeUsernameValidator
+
+from smugmug.models import Membership
+from targetvision.forms import PlainField
 
 
 class CodeForm(forms.Form):
@@ -12,3 +18,22 @@ class CodeForm(forms.Form):
         error_messages={"invalid": "The code has six digits.", "required": "Type the code that SmugMug shows."},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "maxlength": 12}),
     )
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.CURATOR)
+
+
+class MemberForm(RoleForm):
+    """A person and what they may do."""
+
+    username = PlainField(
+        label="User name",
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"required": "Whom shall it be?"},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id=False)  # the page has one form for each library

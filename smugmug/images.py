@@ -6,6 +6,7 @@ the browser its copy.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -53,34 +54,77 @@ def read_address(token: str) -> tuple[UUID, str]:
         raise BadAddress from exc
 
 
-def picture(photo: Photo, size: str, *, client: SmugMugClient) -> bytes:
-    """The JPEG of the photo in that size, from DATA_DIR or else from SmugMug; SmugMugError where it can't be had."""
+def on_disk(photo: Photo, size: str) -> bytes | None:
+    """The JPEG of the photo in that size as it was fetched before; None where it was not, or is gone."""
     path = _path(photo, size)
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        data = _fetch(photo, size, client)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
-    draft.write_bytes(data)
-    draft.replace(path)
+        data = path.read_bytes()
+    except OSError:
+        return None
+    _mark_used(path)
     return data
+
+
+def fetch(photo: Photo, size: str, *, client: SmugMugClient) -> bytes:
+    """The JPEG of the photo in that size from SmugMug, kept on disk; SmugMugError where it can't be had.
+
+    From the address last seen, or, where that has moved, from the one SmugMug gives now.
+    """
+    known = photo.thumbnail_url if size == "thumb" else photo.large_url
+    try:
+        if not known:
+            raise SmugMugGone(f"{photo.image_id} has no address")
+        data = client.image_bytes(known)
+    except SmugMugGone:
+        rendition = smallest(client.renditions(photo.image_id), SIZES[size])
+        if rendition is None:
+            raise
+        data = client.image_bytes(rendition.url)
+    _keep(_path(photo, size), data)
+    return data
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write the picture in one step; where that cannot be (a full disk), it is fetched again next time."""
+    draft = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as exc:
+        logger.warning("a picture could not be kept on disk: %s", exc.strerror)
+        draft.unlink(missing_ok=True)
+
+
+def _mark_used(path: Path) -> None:
+    """Make the file young again, at most once a day: the oldest go first when space is needed."""
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > DAY:
+            os.utime(path)
+
+
+def trim(limit: int) -> int:
+    """Delete the pictures used longest ago until the rest takes at most nine tenths of `limit` bytes; how many went."""
+    files = []
+    for path in (settings.DATA_DIR / "images").glob("*/*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            files.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in files)
+    if total <= limit:
+        return 0
+    gone = 0
+    for _, size, path in sorted(files):
+        if total <= 0.9 * limit:
+            break
+        path.unlink(missing_ok=True)
+        total -= size
+        gone += 1
+    logger.info("%s pictures deleted from disk to stay below %s MB", gone, limit // 2**20)
+    return gone
 
 
 def _path(photo: Photo, size: str) -> Path:
     """Two levels, so that no folder holds 100,000 files; a replaced picture has another serial, and so a new name."""
-    return settings.DATA_DIR / "images" / photo.pk.hex[:2] / f"{photo.pk.hex}-{photo.image_id}-{size}.jpg"
-
-
-def _fetch(photo: Photo, size: str, client: SmugMugClient) -> bytes:
-    """From the address last seen, or, where that has moved, from the one SmugMug gives now."""
-    known = photo.thumbnail_url if size == "thumb" else photo.large_url
-    if known:
-        try:
-            return client.image_bytes(known)
-        except SmugMugGone:
-            logger.info("photo %s: its address has moved", photo.pk)
-    rendition = smallest(client.renditions(photo.image_id), SIZES[size])
-    if rendition is None:
-        raise SmugMugGone(f"{photo.image_id} has no rendition")
-    return client.image_bytes(rendition.url)
+    serial = photo.image_id.rpartition("-")[2]
+    return settings.DATA_DIR / "images" / photo.pk.hex[:2] / f"{photo.pk.hex}-{int(serial)}-{size}.jpg"

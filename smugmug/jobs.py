@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
 from django_rq import job
 from rq.exceptions import ShutDownImminentException
 
-from smugmug import sync
+from smugmug import images, sync
 from smugmug.models import SyncRun
 from smugmug.oauth import connect
 
@@ -31,6 +32,12 @@ def sync_account(run_id: str) -> None:
         raise
     if not over:
         sync_account.delay(run_id)
+
+
+@job("smugmug", timeout=300)
+def trim_images() -> None:
+    """Keep the pictures on disk below their bound."""
+    images.trim(settings.IMAGE_CACHE_MB * 2**20)
 
 
 @job("smugmug", timeout=60)

@@ -48,6 +48,15 @@ class AccountQuerySet(models.QuerySet):
         roles = (Membership.Role.OWNER, Membership.Role.CURATOR)
         return self.filter(memberships__user_id=user.pk, memberships__role__in=roles)
 
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Accounts in which the person decides who else gets in."""
+        return self.filter(memberships__user_id=user.pk, memberships__role=Membership.Role.OWNER)
+
+    def with_members(self) -> Self:
+        return self.select_related("owner").prefetch_related(
+            models.Prefetch("memberships", Membership.objects.select_related("user").order_by("user__username"))
+        )
+
     def connected(self) -> Self:
         return self.filter(state=Account.State.CONNECTED)
 
@@ -89,6 +98,12 @@ class Account(models.Model):
         return self.state == self.State.CONNECTED
 
 
+class MembershipQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The members of the libraries the person is in."""
+        return self.filter(account__in=Account.objects.visible_to(user))
+
+
 class Membership(models.Model):
     """Who may do what in an account."""
 
@@ -100,6 +115,8 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "account"], name="smugmug_one_membership_each")]

@@ -12,7 +12,7 @@ from django.db import transaction
 from django_rq import get_connection
 from requests_oauthlib import OAuth1
 
-from smugmug.client import TIMEOUT, SmugMugClient, SmugMugRefused, SmugMugUnavailable
+from smugmug.client import TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Membership
 from smugmug.pacing import pacer
 from smugmug.records import RemoteUser
@@ -26,11 +26,13 @@ PERMISSIONS = "Read"
 OUT_OF_BAND = "oob"
 
 
-class NotConfigured(Exception):
-    """There is no SMUGMUG_API_KEY; str() is the sentence for the person."""
+class NotConfigured(SmugMugError):
+    """There is no SMUGMUG_API_KEY."""
+
+    advice = "SMUGMUG_API_KEY and SMUGMUG_API_SECRET are not set; the connect page says how to get them."
 
     def __init__(self) -> None:
-        super().__init__("SMUGMUG_API_KEY and SMUGMUG_API_SECRET are not set; the connect page says how to get them.")
+        super().__init__(self.advice)
 
 
 class HandshakeRefused(Exception):

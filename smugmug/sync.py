@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ ALBUM_FIELDS = (
     "user_id", "album_id", "title", "description", "image_count", "last_updated", "images_last_updated",
     "url_path", "web_url", "privacy", "security_type", "is_locked", "removed_at",
 )  # fmt: skip
+LOCKED_FIELDS = ("security_type", "is_locked", "removed_at")  # SmugMug says no more of a locked album
 PHOTO_FIELDS = (
     "image_id", "filename", "title", "caption", "keywords", "date_taken", "image_url", "thumbnail_url", "large_url",
     "original_url", "width", "height", "size_bytes", "format", "is_video", "is_hidden", "latitude", "longitude",
@@ -81,7 +82,7 @@ def _failed(run: SyncRun, exc: SmugMugError) -> bool:
 
 
 def _carry_on(run: SyncRun, client: SmugMugClient, deadline: float, tell: Callable[[SyncRun], None]) -> bool:
-    requests_before = run.requests_made
+    requests_before = run.requests_made - client.requests_made  # the client may have worked on an earlier slice
     if run.albums_listed_at is None:
         _mirror_albums(run, client)
         tell(run)
@@ -147,23 +148,25 @@ def _is_gone(client: SmugMugClient, album: Album) -> bool:
     return False
 
 
-def _upsert_albums(account: Account, albums: Iterable[RemoteAlbum]) -> None:
-    rows = [
-        Album(
-            account=account,
-            album_key=album.key,
-            user_id=account.nickname,
-            album_id=album.node_id,
-            **{name: getattr(album, name) for name in ALBUM_FIELDS if hasattr(album, name)},
+def _upsert_albums(account: Account, albums: Collection[RemoteAlbum]) -> None:
+    """Write the albums; those that are locked keep what was known of them."""
+    for is_locked, fields in ((False, ALBUM_FIELDS), (True, LOCKED_FIELDS)):
+        Album.objects.bulk_create(
+            [_album(account, album) for album in albums if album.is_locked == is_locked],
+            update_conflicts=True,
+            unique_fields=["album_key"],
+            update_fields=fields,
+            batch_size=ROWS_A_STATEMENT,
         )
-        for album in albums
-    ]
-    Album.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["album_key"],
-        update_fields=ALBUM_FIELDS,
-        batch_size=ROWS_A_STATEMENT,
+
+
+def _album(account: Account, album: RemoteAlbum) -> Album:
+    return Album(
+        account=account,
+        album_key=album.key,
+        user_id=account.nickname,
+        album_id=album.node_id,
+        **{name: getattr(album, name) for name in ALBUM_FIELDS if hasattr(album, name)},
     )
 
 

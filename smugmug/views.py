@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import connection
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_POST
 
 from smugmug import images, jobs, oauth, sync
@@ -19,22 +20,18 @@ from smugmug.client import SmugMugError
 from smugmug.forms import CodeForm
 from smugmug.models import Account, Photo, SyncRun
 from targetvision import progress
-from targetvision.access import changeable, visible
+from targetvision.access import SignedInRequest, changeable, visible
 from targetvision.encryption import decrypt, encrypt
 from targetvision.models import Run, RunState
 from targetvision.progress import RunCard
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    pass
 
 logger = logging.getLogger(__name__)
 
 HANDSHAKE = "smugmug_handshake"  # in the session: the request token and its secret, encrypted
 PICTURE_SECONDS = 86_400
-
-
-class SignedInRequest(HttpRequest):
-    user: User
 
 
 def connect(request: SignedInRequest) -> HttpResponse:
@@ -45,7 +42,7 @@ def connect(request: SignedInRequest) -> HttpResponse:
     callback = oauth.OUT_OF_BAND if by_code else request.build_absolute_uri(reverse("smugmug:callback"))
     try:
         token = oauth.request_token(callback)
-    except (SmugMugError, oauth.HandshakeRefused, oauth.NotConfigured) as exc:
+    except (SmugMugError, oauth.HandshakeRefused) as exc:
         return _trouble(request, exc)
     request.session[HANDSHAKE] = encrypt(f"{token.token} {token.secret}")
     if by_code:
@@ -90,7 +87,7 @@ def _finish(request: SignedInRequest, token: oauth.Token, verifier: str) -> Http
     del request.session[HANDSHAKE]  # it works once
     try:
         account = oauth.save_account(oauth.access_token(token, verifier), owner=request.user)
-    except (SmugMugError, oauth.HandshakeRefused, oauth.AccountTaken, oauth.NotConfigured) as exc:
+    except (SmugMugError, oauth.HandshakeRefused, oauth.AccountTaken) as exc:
         return _trouble(request, exc)
     logger.info("account %s connected by user %s", account.pk, request.user.pk)
     messages.success(request, f"{account.nickname} is connected. Sync it to bring the library in.")
@@ -151,29 +148,31 @@ def cancel_sync(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 def image(request: SignedInRequest, token: str) -> HttpResponse:
-    """A picture, for those who may see its library."""
+    """A picture, for those who may see its library; a drawing that says why where there is none."""
     try:
         photo_id, size = images.read_address(token)
     except images.BadAddress:
         raise Http404 from None
     photo = visible(request, Photo.objects.select_related("account"), pk=photo_id)
     try:
-        data = images.picture(photo, size, client=oauth.connect(photo.account))
+        data = images.on_disk(photo, size) or _fetched(photo, size)
     except (SmugMugError, oauth.NotConfigured) as exc:
         logger.warning("photo %s: no %s picture: %s", photo.pk, size, exc)
-        return HttpResponse(
-            UNAVAILABLE, content_type="image/svg+xml", status=200, headers={"Cache-Control": "no-store"}
-        )
+        return _drawing("Video" if photo.is_video else "Not available from SmugMug")
     headers = {"Cache-Control": f"private, max-age={PICTURE_SECONDS}, immutable"}
     return HttpResponse(data, content_type="image/jpeg", headers=headers)
 
 
-UNAVAILABLE = SafeString(
-    '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300" viewBox="0 0 400 300">'
-    '<rect width="400" height="300" fill="#808080" fill-opacity=".18"/>'
-    '<text x="200" y="155" fill="#808080" font-family="sans-serif" font-size="18" text-anchor="middle">'
-    "Not available from SmugMug</text></svg>"
-)
+def _fetched(photo: Photo, size: str) -> bytes:
+    """From SmugMug, which may take its time: meanwhile the connection is in the pool, for other pages."""
+    if not connection.in_atomic_block:
+        connection.close()
+    return images.fetch(photo, size, client=oauth.connect(photo.account))
+
+
+def _drawing(text: str) -> HttpResponse:
+    drawing = render_to_string("smugmug/no_picture.svg", {"text": text})
+    return HttpResponse(drawing, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 def may_change(request: SignedInRequest, run: Run) -> bool:

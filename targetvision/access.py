@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class SignedInRequest(HttpRequest):
+    """What a view gets: LoginMiddleware lets nobody else through."""
+
+    user: User
 
 
 def visible(request: HttpRequest, rows: Any, **key: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from targetvision.models import Preference
+
 
 class PlainField(forms.CharField):
     """Text that Postgres can keep: NUL is refused by Django, halves of surrogate pairs here."""
@@ -40,3 +42,8 @@ class TagsField(PlainField):
         if too_long := next((tag for tag in tags.values() if len(tag) > self.longest), None):
             raise ValidationError(f"“{too_long[:40]}…” is longer than {self.longest} characters.")
         return list(tags.values())
+
+
+class ThemeForm(forms.Form):
+    theme = forms.ChoiceField(choices=Preference.Theme.choices, required=False)
+    next = forms.CharField(required=False, max_length=2_000)

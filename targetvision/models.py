@@ -1,4 +1,4 @@
-"""What every app's long work has in common: a run is a row, and the row is the truth about it."""
+"""What a person prefers, and what every app's long work has in common: a run is a row, and the row is the truth."""
 
 from __future__ import annotations
 
@@ -157,3 +157,20 @@ class Run(models.Model):
         won = type(self).objects.filter(condition, pk=self.pk).update(**changes)
         self.refresh_from_db()
         return bool(won)
+
+
+class Preference(models.Model):
+    """What a person has chosen for themselves."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "", "As the system"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="preference"
+    )
+    theme = models.CharField(max_length=5, choices=Theme, blank=True, default=Theme.SYSTEM)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_theme_display()}"

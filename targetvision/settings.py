@@ -9,7 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from targetvision import env
+from targetvision import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
@@ -71,6 +71,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "metadata.views.navigation",
+                "targetvision.preferences.theme",
             ]
         },
     }
@@ -103,6 +104,8 @@ SMUGMUG_API_SECRET = env.text("SMUGMUG_API_SECRET")
 SMUGMUG_API_URL = env.url("SMUGMUG_API_URL", "https://api.smugmug.com")
 SMUGMUG_OAUTH_URL = env.url("SMUGMUG_OAUTH_URL", "https://api.smugmug.com/services/oauth/1.0a")
 SMUGMUG_REQUESTS_PER_SECOND = env.decimal("SMUGMUG_REQUESTS_PER_SECOND", 4, low=0.1, high=1000)
+# Pictures kept on disk for the browser; those used longest ago go first.
+IMAGE_CACHE_MB = env.integer("IMAGE_CACHE_MB", 2048, low=10, high=10_000_000)
 
 # --- The describer -----------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
@@ -125,6 +128,7 @@ WORKERS = env.integer("WORKERS", 2, low=1, high=64)
 
 # --- People ------------------------------------------------------------------------------------------------
 LOGIN_URL = "login"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # one may hold a first password
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
@@ -135,6 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- The browser -------------------------------------------------------------------------------------------
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from behind the proxy
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -170,17 +175,5 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        # Both write signed headers and signature bases at DEBUG: tokens never reach a log.
-        "oauthlib": {"level": "INFO"},
-        "requests_oauthlib": {"level": "INFO"},
-        "httpx2": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", logs.FORMATS)
+LOGGING = logs.config(LOG_FORMAT, debug=DEBUG)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -14,10 +16,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from honcho.environ import parse_procfile
-from honcho.manager import SIGNALS, Manager
+from honcho.manager import SIGNALS, SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Message, Printer
 
 from targetvision.processes import AlreadyRunning, lead
+
+logger = logging.getLogger(__name__)
 
 STARTED = "TARGETVISION_STARTED"  # epoch seconds at which the leader began, for the demo's report
 STOPPED_BY_SIGNAL = {signal["rc"] for signal in SIGNALS.values()}
@@ -40,28 +44,47 @@ class Console(Printer):  # type: ignore[misc]
             self.log.flush()
 
 
-def run(extra: dict[str, str] | None = None, *, spoken: set[str] | None = None) -> int:
+class JsonConsole(Printer):  # type: ignore[misc]
+    """Shows what the processes print as it is, because it is JSON already, and logs what the manager says."""
+
+    def write(self, message: Message) -> None:
+        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
+        if message.name == SYSTEM_PRINTER_NAME:
+            logger.info("%s", text.strip())
+        else:
+            print(text, end="", flush=True)  # noqa: T201 - this is the console
+
+
+def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spoken: set[str] | None = None) -> int:
     """Run the Procfile's processes and `extra` until a signal or until one of them ends; returns the exit status.
 
-    With `spoken`, only those processes speak on the console, and the rest into DATA_DIR/processes.log.
+    `greet` is called once nothing stands in the way. With `spoken`, only those processes speak on the console, and
+    the rest into DATA_DIR/processes.log.
     """
     _refuse_taken_port(settings.PORT)
     try:
         lock = lead(settings.DATA_DIR / "up.lock")
     except AlreadyRunning:
         raise CommandError(f"TargetVision already runs on the data in {settings.DATA_DIR}.") from None
+    greet()
     os.environ.setdefault(STARTED, str(time.time()))
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PORT"] = str(settings.PORT)
     call_command("collectstatic", interactive=False, verbosity=0)
     with lock, (settings.DATA_DIR / "processes.log").open("a", encoding="utf-8") as log:
-        manager = Manager(Console(spoken, log) if spoken else Printer(sys.stdout))
+        manager = Manager(_printer(spoken, log))
         for name, command in {**_procfile(), **(extra or {})}.items():
             manager.add_process(name, f"exec {command}", env=dict(os.environ), cwd=str(settings.BASE_DIR))
         manager.loop()
     status: int = manager.returncode or 0
     return 0 if status in STOPPED_BY_SIGNAL else status
+
+
+def _printer(spoken: set[str] | None, log: TextIO) -> Printer:
+    if spoken:
+        return Console(spoken, log)
+    return JsonConsole(sys.stdout) if settings.LOG_FORMAT == "json" else Printer(sys.stdout)
 
 
 def _procfile() -> dict[str, str]:

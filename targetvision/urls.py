@@ -5,13 +5,18 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from metadata.views.dashboard import dashboard
-from targetvision.views import SlowedLoginView
+from targetvision.health import healthz, readyz
+from targetvision.views import SlowedLoginView, first_run, set_theme
 
 admin.site.site_header = admin.site.site_title = "TargetVision"
 
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("", dashboard, name="dashboard"),
     path("sign-in/", SlowedLoginView.as_view(), name="login"),
+    path("first-run/", first_run, name="first_run"),
+    path("theme/", set_theme, name="theme"),
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),

@@ -18,7 +18,7 @@ from metadata.models import MetadataHistory, ProcessingRun
 from metadata.views import runs
 from smugmug import views as smugmug_views
 from smugmug.models import Account, Photo, SyncRun
-from smugmug.views import SignedInRequest
+from targetvision.access import SignedInRequest
 from targetvision.models import Run
 from targetvision.progress import RunCard
 

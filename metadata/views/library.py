@@ -16,8 +16,7 @@ from metadata import history, library
 from metadata.models import ProcessingRun
 from metadata.views import runs
 from smugmug.models import Album, Photo
-from smugmug.views import SignedInRequest
-from targetvision.access import visible
+from targetvision.access import SignedInRequest, visible
 from targetvision.templates import template_for
 
 ALBUMS_A_PAGE = 60

@@ -15,8 +15,7 @@ from metadata import history, library, workflow
 from metadata.forms import RejectForm, WordsForm
 from metadata.models import AIMetadata
 from smugmug.models import Account
-from smugmug.views import SignedInRequest
-from targetvision.access import changeable
+from targetvision.access import SignedInRequest, changeable
 from targetvision.templates import template_for
 
 UPCOMING = 6

@@ -14,9 +14,8 @@ from metadata import jobs, process
 from metadata.models import ProcessingRun
 from smugmug import views as smugmug_views
 from smugmug.models import Account, Album
-from smugmug.views import SignedInRequest
 from targetvision import progress
-from targetvision.access import changeable, visible
+from targetvision.access import SignedInRequest, changeable, visible
 from targetvision.models import RunState
 from targetvision.progress import RunCard
 

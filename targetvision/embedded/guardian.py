@@ -126,12 +126,17 @@ class Guardian:
 
 
 def main() -> None:
-    """Listen, let the starter go (who then knows that somebody listens), and guard."""
+    """Listen, let the starter go on (who then knows that somebody listens), and guard."""
     places = Places(Path(sys.argv[1]))
     _prepare_process()
     listener = _listen(places.guardian_socket)
     if os.fork():
         os._exit(0)  # nobody's child leaves no zombie with whoever started it
+    guard(places, listener)
+
+
+def guard(places: Places, listener: socket.socket) -> None:
+    """Start the services, come back when nobody needs them any more, and leave nothing running."""
     guardian = Guardian(places, listener)
     try:
         if _starts(guardian, listener):

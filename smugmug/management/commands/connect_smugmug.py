@@ -29,7 +29,7 @@ class Command(BaseCommand):
             account = oauth.save_account(access, owner=self._owner(owner))
         except SmugMugError as exc:
             raise CommandError(exc.advice) from exc
-        except (oauth.HandshakeRefused, oauth.AccountTaken, oauth.NotConfigured, NoOwner) as exc:
+        except (oauth.HandshakeRefused, oauth.AccountTaken, NoOwner) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{account.nickname} is connected. Next: python manage.py sync_smugmug {account.nickname}")
 

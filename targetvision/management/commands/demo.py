@@ -40,7 +40,7 @@ GOOD = (RunState.SUCCEEDED,)
 
 
 class Command(BaseCommand):
-    help = "Try TargetVision with a stand-in SmugMug and 60 real photographs."
+    help = "Try TargetVision with a stand-in SmugMug and real photographs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="stop after the summary")
@@ -58,8 +58,10 @@ class Command(BaseCommand):
             "stand-in.1": f"python -m smugmug.sandbox --port {port} --state {state}",
             "tour.1": "python manage.py demo --tour" + (" --once" if once else ""),
         }
+        sys.exit(supervisor.run(self._greet, extra, spoken={"tour"}))
+
+    def _greet(self) -> None:
         self.stdout.write("Starting Postgres, Valkey, a stand-in SmugMug, two workers and the web server …")
-        sys.exit(supervisor.run(extra, spoken={"tour"}))
 
 
 class Tour:

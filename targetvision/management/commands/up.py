@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand
 
 from targetvision import supervisor
 from targetvision.embedded import leave_with_parent
-from targetvision.people import owner
 
 
 class Command(BaseCommand):
@@ -24,8 +23,8 @@ class Command(BaseCommand):
     def handle(self, *, with_parent: bool, **_: Any) -> None:
         if with_parent:
             leave_with_parent()
-        if not User.objects.exists():
-            user, password = owner(None)
-            self.stdout.write(f"Made the first user: {user.get_username()}, password {password}")
-        self.stdout.write(f"TargetVision: {settings.SITE_URL} (Ctrl-C stops it)")
-        sys.exit(supervisor.run())
+        sys.exit(supervisor.run(self._greet))
+
+    def _greet(self) -> None:
+        first = "" if User.objects.exists() else ": open it on this machine to make the first user"
+        self.stdout.write(f"TargetVision: {settings.SITE_URL}{first} (Ctrl-C stops it)")

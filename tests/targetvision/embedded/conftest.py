@@ -137,8 +137,9 @@ def new_machine() -> Iterator[Callable[[], Machine]]:
             return machines[-1]
 
         yield new
-        gone = wait_for(lambda: all(machine.is_gone() for machine in machines))
-        for pid in [pid for machine in machines for pid in machine.pids()]:
+        all_of_them = Machine(Path(folder))
+        gone = wait_for(all_of_them.is_gone)
+        for pid in all_of_them.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     assert gone, "processes were left running"

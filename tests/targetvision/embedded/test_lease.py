@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
+import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from targetvision.embedded import EmbeddedError, take_lease
-from targetvision.embedded.places import Places
+from targetvision.embedded import EmbeddedError, lease, postgres, take_lease, valkey
+from targetvision.embedded.places import Places, make_private
 
 from .conftest import GUARDIAN, connect, is_working, queue, wait_for
 
@@ -238,3 +242,76 @@ def test_interrupt_at_the_terminal_reaches_holder_only(machine):
         os.kill(guardian, number)
 
     assert not wait_for(lambda: guardian not in machine.pids(GUARDIAN), seconds=1)
+
+
+def test_take_lease_where_guardian_does_not_answer_gives_up(machine, monkeypatch, is_sentence):
+    places = Places(machine.data_dir)
+    make_private(places.run_dir)
+    monkeypatch.setattr(lease, "START_SECONDS", 0.2)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(places.guardian_socket))
+        silent.listen()
+
+        with pytest.raises(EmbeddedError, match="seconds to start") as error:
+            machine.lease()
+
+    shutil.rmtree(places.run_dir)
+    assert is_sentence(error.value)
+
+
+def test_take_lease_where_another_guardian_cannot_be_found_gives_up(machine, monkeypatch, is_sentence):
+    places = Places(machine.data_dir)
+    places.data_dir.mkdir(parents=True)
+    monkeypatch.setattr(lease, "FIND_SECONDS", 0.3)
+    with places.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        with pytest.raises(EmbeddedError, match="another user may be using") as error:
+            machine.lease()
+
+    assert is_sentence(error.value)
+    assert not places.run_dir.exists()
+
+
+def test_take_lease_where_python_does_not_start_points_to_the_log(machine, monkeypatch, is_sentence):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with pytest.raises(EmbeddedError, match="did not start; .*embedded.log says why") as error:
+        machine.lease()
+
+    assert is_sentence(error.value)
+    assert not Places(machine.data_dir).run_dir.exists()
+
+
+def test_take_lease_where_a_file_is_the_socket_folder_says_so(machine, is_sentence):
+    run_dir = Places(machine.data_dir).run_dir
+    run_dir.touch()
+
+    with pytest.raises(EmbeddedError, match=f"{run_dir}.*cannot be used") as error:
+        machine.lease()
+
+    run_dir.unlink()
+    assert is_sentence(error.value)
+
+
+def test_take_lease_with_a_long_log_puts_it_aside(machine, monkeypatch):
+    places = Places(machine.data_dir)
+    places.postgres_data.mkdir(parents=True)
+    places.log.write_text("long")
+    monkeypatch.setattr(lease, "LOG_BYTES", 3)
+
+    with pytest.raises(EmbeddedError, match="holds no Postgres data"):
+        machine.lease()
+
+    assert places.log.with_name("embedded.log.1").read_text() == "long"
+    assert "long" not in places.log.read_text()
+
+
+@pytest.mark.parametrize(("service", "find"), [(postgres, "find_binaries"), (valkey, "find_binary")])
+def test_find_binaries_without_package_names_it_and_the_variable(service, find, monkeypatch, is_sentence):
+    monkeypatch.setattr(service, "find_spec", lambda name: None)
+
+    with pytest.raises(EmbeddedError, match="is missing: install it, or set (DATABASE|REDIS)_URL") as error:
+        getattr(service, find)()
+
+    assert is_sentence(error.value)

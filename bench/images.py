@@ -1,0 +1,152 @@
+"""Fifty cold pictures at 0.3 s each must slow no other page; a warm one must cost next to nothing.
+
+Times the album page alone and while fifty thumbnails are fetched cold, from one gunicorn as `make run` starts it, and
+prints the ratio of the two 95th percentiles. Then warm thumbnails, against the smallest page the server has (a redirect
+for a stranger), which is what any answer costs.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from smugmug.sandbox import Sandbox, library  # noqa: E402
+
+COLD = 50
+COLD_SECONDS = 0.3
+PAGES = 200
+
+
+class SlowPictures(Sandbox):
+    """A SmugMug whose pictures take their time."""
+
+    def _answer_picture(self, call):  # type: ignore[no-untyped-def]
+        time.sleep(COLD_SECONDS)
+        return super()._answer_picture(call)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, SlowPictures(library=library(albums=1, photos=200)) as smugmug:
+        with serving(Path(folder), smugmug) as (port, cookie, pictures, page):
+            timings(port, cookie, page, 20)
+            alone = timings(port, cookie, page, PAGES)
+            threads = [threading.Thread(target=timings, args=(port, cookie, url, 1)) for url in pictures[:COLD]]
+            for thread in threads:
+                thread.start()
+            during: list[float] = []
+            while any(thread.is_alive() for thread in threads):
+                during += timings(port, cookie, page, 1)
+            timings(port, cookie, pictures[0], 20)
+            warm = timings(port, cookie, pictures[0], PAGES)
+            least = timings(port, "", "/", PAGES)
+    print(f"album page alone: median {ms(alone, 50)}, 95th percentile {ms(alone, 95)}")
+    print(f"while {COLD} pictures are fetched cold ({len(during)} pages): {ms(during, 50)}, {ms(during, 95)}")
+    print(f"warm thumbnail: median {ms(warm, 50)}, 95th percentile {ms(warm, 95)}; a bare redirect: {ms(least, 50)}")
+    print(f"page during ÷ alone, 95th percentile: {percentile(during, 95) / percentile(alone, 95):.2f}")
+    print(f"warm thumbnail ÷ bare redirect, median: {percentile(warm, 50) / percentile(least, 50):.2f}")
+
+
+def timings(port: int, cookie: str, path: str, times: int) -> list[float]:
+    """Seconds of each of several requests over one connection, from the first byte sent to the last received."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        answer.read()
+        seconds.append(time.perf_counter() - started)
+        assert answer.status == (200 if cookie else 302), (path, answer.status)
+    return seconds
+
+
+def percentile(seconds: list[float], share: int) -> float:
+    return statistics.quantiles(seconds, n=100)[share - 1]
+
+
+def ms(seconds: list[float], share: int) -> str:
+    return f"{1000 * percentile(seconds, share):.1f} ms"
+
+
+@contextmanager
+def serving(folder: Path, smugmug: Sandbox) -> Iterator[tuple[int, str, list[str], str]]:
+    """(port, session cookie, addresses of all thumbnails, address of the album) of a server with a synced library."""
+    os.environ.update(
+        DATA_DIR=str(folder),
+        SMUGMUG_API_URL=smugmug.url,
+        SMUGMUG_OAUTH_URL=smugmug.oauth_url,
+        SMUGMUG_API_KEY=smugmug.api_key,
+        SMUGMUG_API_SECRET=smugmug.api_secret,
+        SMUGMUG_REQUESTS_PER_SECOND="100",
+        PORT=str(free_port()),
+        DJANGO_SETTINGS_MODULE="targetvision.settings",
+    )
+    from targetvision import start
+
+    start.prepare()
+    prepared = prepare(smugmug)
+    python = Path(sys.executable).parent
+    server = subprocess.Popen([str(python / "gunicorn"), "targetvision.wsgi"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(int(os.environ["PORT"]))
+        yield int(os.environ["PORT"]), *prepared
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def prepare(smugmug: Sandbox) -> tuple[str, list[str], str]:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from smugmug import images, oauth, sync
+    from smugmug.models import Album, Photo
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+    user = User.objects.create_superuser("bench", password="bench")
+    account = oauth.save_account(oauth.Token(*smugmug.grant()), owner=user)
+    run, _ = sync.start(account, by=user)
+    sync.carry_on(run, client=oauth.connect(account), seconds=600)
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    pictures = [images.address(photo, "thumb") for photo in Photo.objects.all()]
+    return f"{name}={client.cookies[name].value}", pictures, f"/albums/{Album.objects.get().pk}/"
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("the server did not start")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Everything by keyboard alone, and keys that type where somebody types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from metadata.models import AIMetadata
+from smugmug.models import Account
+from tests.browser.conftest import LONG_DESCRIPTION, OpenPage
+
+
+@pytest.fixture
+def queue(worked_on: Account) -> list[AIMetadata]:
+    """The words that wait for review, in their order."""
+    return list(AIMetadata.objects.for_review().in_review_order().select_related("photo"))
+
+
+@pytest.fixture
+def page(open_page: OpenPage, worked_on: Account, queue: list[AIMetadata]) -> Page:
+    """The review page, with the first photo of the queue."""
+    page = open_page(user=worked_on.owner)
+    page.goto("/review/")
+    expect(title(page)).to_have_text(queue[0].photo.name)
+    return page
+
+
+def title(page: Page) -> Locator:
+    return page.get_by_role("heading", level=1)
+
+
+def stands(words: AIMetadata) -> Any:
+    words.refresh_from_db()
+    return words
+
+
+def test_press_a_approves_and_brings_the_next_photo(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("a")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    expect(page.get_by_text(f"“{queue[0].photo.name}” is approved.")).to_be_visible()
+    assert stands(queue[0]).review_status == "approved"
+    assert stands(queue[1]).review_status == "unreviewed"
+
+
+def test_type_an_a_into_the_description_writes_it_and_approves_nothing(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("e")
+    expect(page.get_by_label("Description")).to_be_focused()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type(" A sax.")
+    expect(page.get_by_label("Description")).to_have_value(f"{LONG_DESCRIPTION} A sax.")
+    expect(title(page)).to_have_text(queue[0].photo.name)
+    assert stands(queue[0]).review_status == "unreviewed"
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    assert stands(queue[0]).ai_description == f"{LONG_DESCRIPTION} A sax."
+
+
+def test_press_x_and_a_number_rejects_with_that_reason(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("2")  # asleep while the reasons are closed
+    page.keyboard.press("x")
+    expect(page.get_by_role("button", name="Invented details")).to_be_visible()
+    assert stands(queue[0]).review_status == "unreviewed"
+    page.keyboard.press("2")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    assert (stands(queue[0]).review_status, queue[0].rejection_reason) == ("rejected", "Invented details")
+
+
+def test_press_escape_closes_the_reasons_and_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("x")
+    expect(page.get_by_role("button", name="Invented details")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Invented details")).to_be_hidden()
+    page.keyboard.press("2")
+    page.wait_for_load_state("networkidle")
+    assert stands(queue[0]).review_status == "unreviewed"
+
+
+def test_press_s_skips_to_the_next_and_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("s")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    assert stands(queue[0]).review_status == "unreviewed"
+
+
+def test_edit_tags_by_keyboard_saves_what_the_chips_show(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("g")
+    expect(page.get_by_label("Tags")).to_be_focused()
+    page.keyboard.press("Backspace")  # takes the last one away
+    page.keyboard.type("harbour,wall")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tags .chip")).to_contain_text(["cat", "harbour", "wall"])
+    expect(title(page)).to_have_text(queue[0].photo.name)
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    assert stands(queue[0]).ai_tags == ["cat", "harbour", "wall"]
+
+
+def test_take_the_skip_link_moves_past_the_navigation(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+@pytest.mark.parametrize("address", ["/", "/albums/", "/review/", "/smugmug/connect"])
+def test_walk_by_tab_shows_where_one_is(page: Page, address: str) -> None:
+    page.goto(address)
+    unseen, visited = [], 0
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(FOCUS)
+        if focused is None:
+            break
+        visited += 1
+        unseen += [focused["html"]] if not focused["shown"] else []
+    assert visited > 5
+    assert unseen == []
+
+
+# An outline, on the element or on the box it stands in; None past the last element.
+FOCUS = """() => {
+    const element = document.activeElement;
+    if (!element || element === document.body) return null;
+    const outlined = (each) => {
+        const style = each && getComputedStyle(each);
+        return style && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+    };
+    const box = element.parentElement;
+    return {html: element.outerHTML.slice(0, 120), shown: outlined(element) || outlined(box)};
+}"""

@@ -1,0 +1,136 @@
+"""Every page, narrow and wide, dark and light, and without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from metadata.models import AIMetadata
+from smugmug.models import Account, Album, Photo, SyncRun
+from tests.browser.conftest import DESK, TELEPHONE, OpenPage
+from tests.factories import AlbumFactory, PhotoFactory, UserFactory
+
+NARROW = (360, 390)
+LOOKS = [(width, scheme) for width in (DESK, TELEPHONE) for scheme in ("dark", "light")]
+
+
+def addresses(account: Account) -> Iterator[str]:
+    """Every page of a library in the middle of the work."""
+    album = Album.objects.get(account=account, title="Animals")
+    yield from ("/", "/albums/", "/albums/?q=nowhere", "/review/", "/smugmug/connect", "/password/", "/nowhere")
+    yield f"/albums/{album.pk}/"
+    yield f"/albums/{album.pk}/?show=failed"
+    approved, undescribed = Photo.objects.filter(ai_metadata__approved=True), Photo.objects.filter(ai_metadata=None)
+    yield f"/photos/{approved.get().pk}/"
+    yield f"/photos/{undescribed[0].pk}/"
+    yield f"/review/?photo={approved.get().pk}"
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, in both widths and both colour schemes, and the widths at which the page scrolls sideways."""
+    found = []
+    for viewport, scheme in LOOKS:
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=scheme)
+        for violation in Axe().run(page).response["violations"]:
+            node = violation["nodes"][0]
+            found.append(f"{page.url} {viewport['width']} {scheme}: {violation['id']}: {node['html'][:200]}")
+    return found + [f"{page.url} scrolls sideways at {width}" for width in NARROW if scrolls_sideways(page, width)]
+
+
+def scrolls_sideways(page: Page, width: int) -> bool:
+    page.set_viewport_size({"width": width, "height": TELEPHONE["height"]})
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
+    open_page: OpenPage, worked_on: Account
+) -> None:
+    SyncRun.objects.create(account=worked_on, total=6, done=2, state="running", waiting_for="Waiting for SmugMug.")
+    page = open_page(user=worked_on.owner, refusals=(404,))
+    found = []
+    for address in addresses(worked_on):
+        page.goto(address)
+        found += faults(page)
+    assert found == []
+
+
+def test_show_any_page_to_a_newcomer_has_no_fault_either(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/")
+    found = faults(page)
+    page = open_page(user=UserFactory())
+    for address in ("/", "/albums/", "/review/"):
+        page.goto(address)
+        found += faults(page)
+    page.goto("/smugmug/connect")
+    page.get_by_role("button", name="Type a code instead").click()
+    expect(page.get_by_role("button", name="Connect")).to_be_visible()
+    assert found + faults(page) == []
+
+
+def test_review_on_a_telephone_shows_the_whole_description_above_the_buttons(
+    open_page: OpenPage, worked_on: Account
+) -> None:
+    page = open_page(user=worked_on.owner, viewport=TELEPHONE)
+    page.goto("/review/")
+    description = page.get_by_label("Description")
+    place, buttons = description.bounding_box(), page.locator(".decide").bounding_box()
+    assert place is not None
+    assert buttons is not None
+    assert place["y"] + place["height"] <= buttons["y"]
+    assert buttons["y"] + buttons["height"] <= TELEPHONE["height"]
+    assert description.evaluate("field => field.scrollHeight <= field.clientHeight")
+
+
+def test_scroll_a_gallery_brings_the_rest_by_itself(open_page: OpenPage, live: str) -> None:
+    album = big_album()
+    page = open_page(user=album.account.owner)
+    page.goto(f"/albums/{album.pk}/")
+    expect(page.locator(".tile")).to_have_count(50)
+    page.keyboard.press("End")
+    expect(page.locator(".tile")).to_have_count(53)
+    expect(page.get_by_role("link", name="More photos")).to_have_count(0)
+
+
+def big_album() -> Album:
+    """53 photos, of which a page of a gallery holds 50."""
+    album = AlbumFactory()
+    PhotoFactory.create_batch(53, album=album)
+    return album
+
+
+class TestWithoutJavaScript:
+    def test_follow_more_photos_shows_the_rest(self, open_page: OpenPage, live: str) -> None:
+        album = big_album()
+        page = open_page(user=album.account.owner, java_script_enabled=False)
+        page.goto(f"/albums/{album.pk}/")
+        page.get_by_role("link", name="More photos").click()
+        expect(page.locator(".tile")).to_have_count(3)
+        expect(page.get_by_role("heading", level=1)).to_have_text(album.title)
+
+    def test_press_sync_begins_one(self, open_page: OpenPage, mirrored: Account) -> None:
+        page = open_page(user=mirrored.owner, java_script_enabled=False)
+        page.goto("/")
+        page.get_by_role("button", name="Sync").click()
+        expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+        assert SyncRun.objects.active().filter(account=mirrored, requested_by=mirrored.owner).count() == 1
+
+    def test_approve_and_reject_as_plain_forms_go_on_to_the_next(self, open_page: OpenPage, worked_on: Account) -> None:
+        first, second, third = AIMetadata.objects.for_review().in_review_order().select_related("photo")[:3]
+        page = open_page(user=worked_on.owner, java_script_enabled=False)
+        page.goto("/review/")
+        page.get_by_label("Tags").fill("cat, wall")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(second.photo.name)
+        page.locator("summary", has_text="Reject").click()
+        page.get_by_role("button", name="Too vague").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(third.photo.name)
+        for words in (first, second, third):
+            words.refresh_from_db()
+        assert (first.review_status, first.ai_tags) == ("approved", ["cat", "wall"])
+        assert (second.review_status, second.rejection_reason) == ("rejected", "Too vague")
+        assert third.review_status == "unreviewed"
