@@ -174,6 +174,7 @@ def save_answer(run: ProcessingRun, claim: Claim, answer: Answer, *, describer: 
     )
     PhotoEmbedding.objects.filter(photo=claim.photo_id).delete()  # the vector of other words
     run.beat(done=F("done") + 1, described=F("described") + 1)
+    logger.info("run %s: photo %s is described by %s", run.pk, claim.photo_id, answer.model)
     return True
 
 
@@ -188,6 +189,8 @@ def save_failure(run: ProcessingRun, claim: Claim, sentence: str, *, for_good: b
     if changed and parked:
         logger.warning("run %s: photo %s is parked: %s", run.pk, claim.photo_id, sentence)
         run.beat(done=F("done") + 1, failed=F("failed") + 1)
+    elif changed:
+        logger.info("run %s: photo %s will be tried again: %s", run.pk, claim.photo_id, sentence)
 
 
 def _ours(claim: Claim) -> models.QuerySet[AIMetadata]:

@@ -6,6 +6,7 @@ What ails the server pauses the run and costs no attempt; what ails a photo cost
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import logging
 import time
@@ -38,6 +39,7 @@ from metadata.models import AIMetadata, ProcessingRun
 from smugmug.client import SmugMugClient, SmugMugError, SmugMugGone, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Album
 from smugmug.records import LARGE_PIXELS, smallest
+from targetvision import logs
 from targetvision.http import guarded_httpx_client
 from targetvision.models import RunError, RunState
 
@@ -101,18 +103,23 @@ def carry_on(
     """
     if not run.begin(alone=False):
         return True
+    with logs.about(run=run.pk, account=run.account_id):
+        return _carry_on(run, Engine(run, describer, client, tell), seconds)
+
+
+def _carry_on(run: ProcessingRun, engine: Engine, seconds: float) -> bool:
     claims.plan(run)
-    tell(run)
+    engine.tell(run)
     try:
-        over = Engine(run, describer, client, tell).work(time.monotonic() + seconds)
+        over = engine.work(time.monotonic() + seconds)
     except (DescribeError, SmugMugError) as exc:
         logger.warning("run %s pauses: %s", run.pk, exc)
         run.pause(exc.advice)
-        tell(run)
+        engine.tell(run)
         return True
     if over:
         _finish(run)
-        tell(run)
+        engine.tell(run)
     return over
 
 
@@ -160,7 +167,8 @@ class Engine:
             while self._fill(pool, deadline):
                 ready, _ = wait(self.under_way, timeout=settings.HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
                 for future in ready:
-                    self._settle(self.under_way[future], future.result())
+                    with logs.about(photo=self.under_way[future].photo_id):
+                        self._settle(self.under_way[future], future.result())
                     del self.under_way[future]
                 if not self.run.beat():
                     return True
@@ -181,7 +189,8 @@ class Engine:
             if not self.waiting:
                 break
             claim = self.waiting.popleft()
-            self.under_way[pool.submit(describe, claim, self.describer, self.client)] = claim
+            context = contextvars.copy_context()  # for the thread's lines in the log
+            self.under_way[pool.submit(context.run, describe, claim, self.describer, self.client)] = claim
         return bool(self.under_way)
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:

@@ -93,7 +93,8 @@ def _keep(path: Path, data: bytes) -> None:
         draft.replace(path)
     except OSError as exc:
         logger.warning("a picture could not be kept on disk: %s", exc.strerror)
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def _mark_used(path: Path) -> None:

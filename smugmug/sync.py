@@ -21,6 +21,7 @@ from django.utils import timezone
 from smugmug.client import SmugMugClient, SmugMugError, SmugMugGone, SmugMugNonsense, SmugMugRefused
 from smugmug.models import Account, Album, AlbumPhoto, Photo, SyncRun
 from smugmug.records import LARGE_PIXELS, THUMBNAIL_PIXELS, RemoteAlbum, RemoteImage, smallest
+from targetvision import logs
 from targetvision.models import RunError, RunState
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ def carry_on(
     """
     if not run.begin(alone=True):
         return True
-    try:
-        return _carry_on(run, client, time.monotonic() + seconds, tell)
-    except SmugMugRefused as exc:
-        Account.objects.connected().filter(pk=run.account_id).update(state=Account.State.REFUSED)
-        return _failed(run, exc)
-    except SmugMugError as exc:
-        return _failed(run, exc)
+    with logs.about(run=run.pk, account=run.account_id):
+        try:
+            return _carry_on(run, client, time.monotonic() + seconds, tell)
+        except SmugMugRefused as exc:
+            Account.objects.connected().filter(pk=run.account_id).update(state=Account.State.REFUSED)
+            return _failed(run, exc)
+        except SmugMugError as exc:
+            return _failed(run, exc)
 
 
 def _failed(run: SyncRun, exc: SmugMugError) -> bool:

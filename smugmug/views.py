@@ -188,15 +188,7 @@ def card(run: SyncRun, *, may_change: bool) -> RunCard:
         RunState.FAILED: "Sync failed",
         RunState.CANCELLED: "Sync cancelled",
     }
-    seconds = run.seconds or 0
-    rate = run.requests_made / seconds if seconds >= 1 and run.is_active else 0
-    figures = progress.figures(
-        f"album {run.done:,} of {run.total:,}" if run.total is not None else "reading the list of albums",
-        f"{run.photos_seen:,} photos seen",
-        f"{rate:.1f} requests a second" if rate else "",
-        progress.time_left(run),
-        f"{run.albums_locked} locked" if run.albums_locked else "",
-    )
+    figures = _figures_so_far(run) if run.is_active else _figures_in_the_end(run)
     return RunCard(
         run,
         title=titles.get(RunState(run.state), f"Syncing {run.account}"),
@@ -206,4 +198,24 @@ def card(run: SyncRun, *, may_change: bool) -> RunCard:
         cancel_url=reverse("smugmug:cancel_sync", args=[run.pk]) if run.is_active and may_change else "",
         queue="smugmug",
         errors=run.errors,
+    )
+
+
+def _figures_so_far(run: SyncRun) -> str:
+    seconds = run.seconds or 0
+    return progress.figures(
+        f"album {run.done:,} of {run.total:,}" if run.total is not None else "reading the list of albums",
+        f"{run.photos_seen:,} photos seen",
+        f"{run.requests_made / seconds:.1f} requests a second" if seconds >= 1 else "",
+        progress.time_left(run),
+        f"{run.albums_locked:,} locked" if run.albums_locked else "",
+    )
+
+
+def _figures_in_the_end(run: SyncRun) -> str:
+    return progress.figures(
+        f"{run.photos_seen:,} photos in {run.done:,} albums",
+        f"{run.photos_new:,} new",
+        f"{run.photos_removed:,} removed" if run.photos_removed else "",
+        f"{run.albums_locked:,} locked" if run.albums_locked else "",
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast
 
 from targetvision import env
 
@@ -24,9 +28,9 @@ def decrypt(token: str) -> str:
         return ""
 
 
-def _fernet() -> MultiFernet:
+def _fernet(keys: Sequence[str] | None = None) -> MultiFernet:
     try:
-        return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
+        return MultiFernet([Fernet(key) for key in keys or settings.FIELD_ENCRYPTION_KEYS])
     except ValueError:
         raise env.WrongSetting(
             "FIELD_ENCRYPTION_KEYS makes no sense; it takes a comma list of Fernet keys (32 bytes in base64)."
@@ -41,3 +45,39 @@ class EncryptedField(models.TextField):
 
     def get_prep_value(self, value: Any) -> Any:
         return value if value is None else encrypt(super().get_prep_value(value))
+
+
+def reencrypt(keys: Sequence[str] | None = None) -> tuple[int, list[str]]:
+    """Put every encrypted column under the first of `keys` (default: FIELD_ENCRYPTION_KEYS), whichever it is under.
+
+    Returns how many values were, and the names of those that no key reads, which stay as they are.
+    """
+    fernet = _fernet(keys)
+    done, unreadable = 0, []
+    for model, field, pk, token in _stored():
+        try:
+            fresh = fernet.rotate(token.encode()).decode()
+        except InvalidToken:
+            unreadable.append(f"{model._meta.label} {pk}: {field}")
+            continue
+        # Only where nobody has written meanwhile; an expression, because a plain value would be encrypted once more.
+        row = model._base_manager.annotate(token=Cast(field, TextField())).filter(pk=pk, token=token)
+        done += row.update(**{field: Value(fresh, TextField())})
+    return done, unreadable
+
+
+def unreadable() -> list[str]:
+    """The names of the stored values that none of FIELD_ENCRYPTION_KEYS reads."""
+    return [f"{model._meta.label} {pk}: {field}" for model, field, pk, token in _stored() if not decrypt(token)]
+
+
+def _stored() -> Iterator[tuple[type[models.Model], str, Any, str]]:
+    """Every encrypted value of every app: its model, field and key, and what the database holds."""
+    for model in apps.get_models():
+        if model._meta.proxy or not model._meta.managed:
+            continue
+        for field in model._meta.local_concrete_fields:
+            if isinstance(field, EncryptedField):
+                rows = model._base_manager.annotate(token=Cast(field.name, TextField())).exclude(token="")
+                for pk, token in rows.values_list("pk", "token"):
+                    yield model, field.name, pk, token

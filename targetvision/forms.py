@@ -21,6 +21,10 @@ class PlainField(forms.CharField):
             raise ValidationError("This holds a character that cannot be stored.") from None
         return text
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What the form shows again: half a surrogate pair could not be sent to the browser either."""
+        return data.encode(errors="replace").decode() if isinstance(data, str) else data
+
 
 class TagsField(PlainField):
     """Comma-separated tags → list, without empty ones and without repetitions that differ only in case."""

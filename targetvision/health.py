@@ -91,5 +91,5 @@ def workers_alive(client: redis.Redis) -> set[str]:
     subscriptions are those of all databases of the server, the names only those of ours.
     """
     names = {key.removeprefix(Worker.redis_worker_namespace_prefix) for key in Worker.all_keys(connection=client)}
-    listening = {channel.decode() for channel in client.pubsub_channels(PUBSUB_CHANNEL_TEMPLATE % "*")}
-    return {name for name in names if PUBSUB_CHANNEL_TEMPLATE % name in listening}
+    listening = set(client.pubsub_channels(PUBSUB_CHANNEL_TEMPLATE % "*"))
+    return {name for name in names if (PUBSUB_CHANNEL_TEMPLATE % name).encode() in listening}

@@ -84,8 +84,8 @@ class TextLine(Line):
     def whole(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
         more = [f" {name}={value}" for name, value in self.ids(record).items() if value not in message]
-        lines = [f"{_time(record)} {record.levelname} {record.name}: {message}{''.join(more)}"]
-        return "\n".join(lines + [self.formatException(record.exc_info)] * bool(record.exc_info))
+        line = f"{_time(record)} {record.levelname} {record.name}: {message}{''.join(more)}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonLine(Line):

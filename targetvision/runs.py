@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,8 +21,8 @@ def status(run: Run) -> int:
 
 @contextmanager
 def bar(unit: str) -> Iterator[Callable[[Run], None]]:
-    """A progress bar on standard error; the given function moves it to where the run is."""
-    with tqdm(unit=unit, leave=False) as progress:
+    """A progress bar on standard error, in place of lines about what went well; the given function moves it."""
+    with _no_chatter(), tqdm(unit=unit, leave=False) as progress:
 
         def tell(run: Run) -> None:
             progress.total = run.total
@@ -29,3 +30,13 @@ def bar(unit: str) -> Iterator[Callable[[Run], None]]:
             progress.refresh()
 
         yield tell
+
+
+@contextmanager
+def _no_chatter() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import environ
 
-from targetvision import env
+from targetvision import env, keys
 from targetvision.embedded import EmbeddedError, Lease, take_lease
-from targetvision.processes import follow_leader
+from targetvision.processes import LEADER, follow_leader
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Set by the process that made the lease, for its children: which variables are ours, so that they take one too.
 LEASED = "TARGETVISION_LEASED"
 # These need neither database nor queue, and must work where nothing can be started.
 SERVICELESS = {"help", "version", "--help", "--version", "smugmug_sandbox"}
+# These must find the database as it is.
+MIGRATELESS = {"backup", "restore"}
 
 _held: Lease | None = None  # the connection lives as long as the process
 
@@ -41,8 +43,13 @@ def prepare(*, command: str = "") -> None:
         _lease(data_dir, embedded)
     if embedded or command in SERVICELESS:
         _keys(data_dir, keep=bool(embedded))
-    if "DATABASE_URL" in embedded and not os.environ.get("TARGETVISION_LEADER"):
+    if "DATABASE_URL" in embedded and command not in MIGRATELESS and not os.environ.get(LEADER):
         _migrate()
+
+
+def is_embedded(name: str) -> bool:
+    """Whether the variable (DATABASE_URL, REDIS_URL) names a service of TargetVision's own."""
+    return name in env.text(LEASED).split(",")
 
 
 def _absent(*names: str) -> list[str]:
@@ -51,10 +58,12 @@ def _absent(*names: str) -> list[str]:
 
 def _demo_environment() -> None:
     """The demo's data lie apart, its SmugMug is the stand-in, and a key in the shell must not spend money."""
+    if os.environ.get(LEADER):
+        return  # the demo's own child has all of this
     port = env.integer("PORT", 8000, low=1, high=65534)
     stand_in = f"http://127.0.0.1:{port + 1}"
     os.environ.update(
-        DATA_DIR=str(BASE_DIR / "var" / "demo"),
+        DATA_DIR=str(Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve() / "demo"),
         SMUGMUG_API_URL=stand_in,
         SMUGMUG_OAUTH_URL=f"{stand_in}/services/oauth/1.0a",
         SMUGMUG_API_KEY="sandbox-key",
@@ -77,34 +86,19 @@ def _lease(data_dir: Path, names: list[str]) -> None:
 
 def _keys(data_dir: Path, *, keep: bool) -> None:
     """Set the keys that are absent, from DATA_DIR/keys.env, which is made at the first start (mode 0600)."""
-    path = data_dir / "keys.env"
+    path = data_dir / keys.FILE
     absent = _absent("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
     if not absent:
         return
     for name in absent:
         os.environ.pop(name, None)  # read_env would keep an empty one
-    if keep and not path.exists():
-        _write_keys(path)
     if keep:
+        if not path.exists():
+            keys.make_file(path)
         environ.Env.read_env(path)
     else:
         os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
         os.environ.setdefault("FIELD_ENCRYPTION_KEYS", secrets.token_urlsafe(32))
-
-
-def _write_keys(path: Path) -> None:
-    from cryptography.fernet import Fernet  # noqa: PLC0415 - 40 ms that only the first start needs
-
-    text = f"SECRET_KEY={secrets.token_urlsafe(50)}\nFIELD_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n"
-    draft = path.with_name(f"keys.env.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    try:
-        os.link(draft, path)  # fails where another process was faster: its keys are the keys
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
 
 
 def _migrate() -> None:

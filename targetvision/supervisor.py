@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from honcho.environ import parse_procfile
-from honcho.manager import SIGNALS, SYSTEM_PRINTER_NAME, Manager
+from honcho.manager import SIGNALS, Manager
 from honcho.printer import Message, Printer
 
 from targetvision.processes import AlreadyRunning, lead
@@ -45,14 +45,14 @@ class Console(Printer):  # type: ignore[misc]
 
 
 class JsonConsole(Printer):  # type: ignore[misc]
-    """Shows what the processes print as it is, because it is JSON already, and logs what the manager says."""
+    """Shows what the processes log as it is, and makes JSON of what they or the manager say otherwise."""
 
     def write(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        if message.name == SYSTEM_PRINTER_NAME:
-            logger.info("%s", text.strip())
-        else:
+        if text.startswith("{"):
             print(text, end="", flush=True)  # noqa: T201 - this is the console
+        elif text.strip():
+            logger.info("%s: %s", message.name, text.rstrip())
 
 
 def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spoken: set[str] | None = None) -> int:
@@ -78,7 +78,11 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
             manager.add_process(name, f"exec {command}", env=dict(os.environ), cwd=str(settings.BASE_DIR))
         manager.loop()
     status: int = manager.returncode or 0
-    return 0 if status in STOPPED_BY_SIGNAL else status
+    if status in STOPPED_BY_SIGNAL:
+        return 0
+    if status and spoken:
+        print(f"Not everything went well; {log.name} says what.", file=sys.stderr)  # noqa: T201
+    return status
 
 
 def _printer(spoken: set[str] | None, log: TextIO) -> Printer:

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Literal, NamedTuple
 
+TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")  # a word or a mark, with the space before it
 LONGEST = 20_000  # characters; beyond that a difference is slow and nobody reads it
 
 
@@ -22,7 +23,7 @@ def word_diff(old: str, new: str) -> list[Part]:
         return [Part("same", old)] if old else []
     if len(old) + len(new) > LONGEST:
         return [Part("del", old), Part("ins", new)]
-    before, after = (re.findall(r"\S+\s*|\s+", text) for text in (old, new))
+    before, after = (TOKEN.findall(text) for text in (old, new))
     parts: list[Part] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
         if tag == "equal":

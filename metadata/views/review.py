@@ -67,7 +67,8 @@ def _lost_race(request: SignedInRequest, words: AIMetadata, exc: workflow.Alread
     data = request.POST.copy()
     data["version"] = str(words.version)
     form = WordsForm(data) if "description" in data else None
-    return _page(request, words, form=form, status=LOST_RACE)
+    reject_form = RejectForm(data) if "reason" in data else None
+    return _page(request, words, form=form, reject_form=reject_form, status=LOST_RACE)
 
 
 def _go_on(request: SignedInRequest, words: AIMetadata, sentence: str) -> HttpResponse:

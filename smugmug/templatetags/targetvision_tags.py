@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince
 
 from smugmug import images
 from targetvision import words
@@ -35,3 +38,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def ago(moment: datetime.datetime) -> str:
+    """just now, 4 minutes ago, 2 days ago: the largest unit alone."""
+    if timezone.now() - moment < datetime.timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(moment, depth=1)} ago"

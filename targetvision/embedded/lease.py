@@ -103,9 +103,7 @@ def _start_guardian(places: Places) -> bool:
     except BlockingIOError:
         return False
     except OSError as exc:
-        raise EmbeddedError(
-            f"{places.data_dir} cannot be used as DATA_DIR: {exc.strerror} ({exc.filename})."
-        ) from exc
+        raise EmbeddedError(f"{places.data_dir} cannot be used as DATA_DIR: {exc.strerror} ({exc.filename}).") from exc
     finally:
         if lock >= 0:
             os.close(lock)

@@ -126,9 +126,7 @@ class Postgres:
 
     def _connect(self, database: str) -> psycopg.Connection[Any]:
         host = str(self._places.postgres_run_dir)
-        return psycopg.connect(
-            host=host, port=PORT, user=NAME, dbname=database, autocommit=True, connect_timeout=5
-        )
+        return psycopg.connect(host=host, port=PORT, user=NAME, dbname=database, autocommit=True, connect_timeout=5)
 
     def _trouble(self, log_size: int) -> str:
         """What Postgres complained of last since the log had that many bytes."""

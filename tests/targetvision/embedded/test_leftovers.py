@@ -10,9 +10,7 @@ from targetvision.embedded import processes
 from targetvision.embedded.processes import end_leftover
 
 SIGNALS = (signal.SIGTERM, signal.SIGKILL)
-STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
-)
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
 
 
 @pytest.fixture

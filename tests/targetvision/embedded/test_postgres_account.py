@@ -77,9 +77,7 @@ def test_open_way_that_stays_closed_says_what_would_do(tmp_path, is_sentence):
     os.chown(shut, -1, SOMEBODY.gid)
     shut.chmod(0o705)  # the group's lack of rights counts for its members, whatever others may
 
-    with pytest.raises(
-        EmbeddedError, match="cannot reach .*: start the program as an ordinary user"
-    ) as error:
+    with pytest.raises(EmbeddedError, match="cannot reach .*: start the program as an ordinary user") as error:
         account.open_way(SOMEBODY, shut / "data")
 
     assert is_sentence(error.value)

@@ -1,0 +1,151 @@
+"""Who may do what, as one table over every address and verb of the project.
+
+The addresses come from the URL configuration itself: one that is not in the table fails the test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from metadata.models import AIMetadata, MetadataHistory
+from smugmug import images
+from smugmug.models import Account, Membership
+from tests.factories import (
+    AIMetadataFactory,
+    AlbumFactory,
+    MembershipFactory,
+    PhotoFactory,
+    ProcessingRunFactory,
+    SyncRunFactory,
+    UserFactory,
+)
+
+WHO = ("nobody", "stranger", "viewer", "curator", "owner")
+ALL, GATE, NO = 200, 302, 405  # GATE: away to the sign-in page, or back to a page after work done
+# name: the answers to (GET by nobody, stranger, viewer, curator, owner), and to POST by the same.
+EVERYONE = (GATE, ALL, ALL, ALL, ALL)
+NOT_AT_ALL = (GATE, NO, NO, NO, NO)
+MEMBERS = (GATE, 404, ALL, ALL, ALL)
+CURATORS_DO = (GATE, 404, 403, GATE, GATE)
+OWNERS_DO = (GATE, 404, 403, 403, GATE)
+# Forms that are sent empty here: those who may send them are told what is wrong with it.
+CURATORS_FORM = (GATE, 404, 403, 422, 422)
+OWNERS_FORM = (GATE, 404, 403, 403, 422)
+TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "dashboard": (EVERYONE, NOT_AT_ALL),
+    "login": ((ALL, GATE, GATE, GATE, GATE), (422, GATE, GATE, GATE, GATE)),
+    "logout": ((GATE, NO, NO, NO, NO), (GATE,) * 5),
+    "first_run": ((GATE,) * 5, (GATE,) * 5),
+    "theme": (NOT_AT_ALL, (GATE,) * 5),
+    "password_change": (EVERYONE, EVERYONE),
+    "password_change_done": (EVERYONE, NOT_AT_ALL),
+    "smugmug:connect": (EVERYONE, (GATE,) * 5),
+    "smugmug:callback": ((GATE,) * 5, NOT_AT_ALL),
+    "smugmug:verify": (NOT_AT_ALL, (GATE,) * 5),
+    "smugmug:sync": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:sync_run": (MEMBERS, NOT_AT_ALL),
+    "smugmug:cancel_sync": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:settings": (EVERYONE, NOT_AT_ALL),
+    "smugmug:add_member": (NOT_AT_ALL, OWNERS_FORM),
+    "smugmug:change_role": (NOT_AT_ALL, OWNERS_FORM),
+    "smugmug:remove_member": (NOT_AT_ALL, OWNERS_DO),
+    "smugmug:disconnect": (NOT_AT_ALL, OWNERS_DO),
+    "smugmug:image": (MEMBERS, NOT_AT_ALL),
+    "metadata:albums": (EVERYONE, NOT_AT_ALL),
+    "metadata:album": (MEMBERS, NOT_AT_ALL),
+    "metadata:process_album": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:photo": (MEMBERS, NOT_AT_ALL),
+    "metadata:review": (EVERYONE, NOT_AT_ALL),
+    "metadata:approve": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:reject": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:process": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:processing_run": (MEMBERS, NOT_AT_ALL),
+    "metadata:cancel_processing": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:continue_processing": (NOT_AT_ALL, CURATORS_DO),
+    "healthz": ((ALL,) * 5, (NO,) * 5),
+    "readyz": ((503,) * 5, (NO,) * 5),  # no worker is alive in the tests
+}
+
+
+def names() -> set[str]:
+    """The name of every address but the admin's, which asks for staff by itself."""
+    found = set()
+    for entry in get_resolver().url_patterns:
+        if isinstance(entry, URLResolver) and entry.app_name != "admin":
+            found |= {f"{entry.namespace}:{pattern.name}" for pattern in entry.url_patterns}
+        elif isinstance(entry, URLPattern) and entry.name:
+            found.add(entry.name)
+    return found
+
+
+@pytest.fixture
+def addresses(library_of_ada: Account) -> dict[str, str]:
+    """The address of each name, for rows of ada's library."""
+    album = AlbumFactory(account=library_of_ada)
+    words = AIMetadataFactory(photo=PhotoFactory(album=album), described=True)
+    grace = MembershipFactory(account=library_of_ada, user__username="somebody", role="viewer")
+    sync, process = SyncRunFactory(account=library_of_ada), ProcessingRunFactory(account=library_of_ada)
+    arguments: dict[str, list[Any]] = {
+        "sync": [library_of_ada.nickname],
+        "add_member": [library_of_ada.nickname],
+        "disconnect": [library_of_ada.nickname],
+        "process": [library_of_ada.nickname],
+        "change_role": [library_of_ada.nickname, grace.pk],
+        "remove_member": [library_of_ada.nickname, grace.pk],
+        "sync_run": [sync.pk],
+        "cancel_sync": [sync.pk],
+        "processing_run": [process.pk],
+        "cancel_processing": [process.pk],
+        "continue_processing": [process.pk],
+        "album": [album.pk],
+        "process_album": [album.pk],
+        "photo": [words.photo.pk],
+        "approve": [words.pk],
+        "reject": [words.pk],
+        "image": [images.address(words.photo, "thumb").rpartition("/")[2]],
+    }
+    return {name: reverse(name, args=arguments.get(name.rpartition(":")[2], [])) for name in TABLE}
+
+
+def client_of(who: str, account: Account) -> Client:
+    client = Client()
+    if who == "nobody":
+        return client
+    user = account.owner if who == "owner" else UserFactory(username=who)
+    if who in {"viewer", "curator"}:
+        MembershipFactory(user=user, account=account, role=Membership.Role(who))
+    client.force_login(user)
+    return client
+
+
+def test_table_holds_every_address() -> None:
+    assert names() == set(TABLE)
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("name", TABLE)
+def test_access_to_every_address_is_as_the_table_says(
+    name: str, who: str, addresses: dict[str, str], library_of_ada: Account, enqueued: list[Any]
+) -> None:
+    client = client_of(who, library_of_ada)
+
+    answers = client.get(addresses[name]).status_code, client.post(addresses[name]).status_code
+
+    column = WHO.index(who)
+    assert answers == (TABLE[name][0][column], TABLE[name][1][column])
+    assert enqueued == [] or who in {"curator", "owner"}
+    assert AIMetadata.objects.get().review_status == "unreviewed"
+    assert not MetadataHistory.objects.filter(source="person").exists()
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.django_db
+def test_admin_is_for_staff_alone(who: str, library_of_ada: Account) -> None:
+    response = client_of(who, library_of_ada).get("/admin/", follow=False)
+
+    assert response.status_code == 302
+    assert "sign-in" in response.url or "login" in response.url
