@@ -15,12 +15,12 @@ install: .venv/installed ## make .venv and install what TargetVision runs on
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch .venv/installed
 
-install-dev: .venv/installed-dev
+install-dev: .venv/installed-dev ## and what tests and checks need
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch .venv/installed-dev
 
-browser: install-dev
+browser: install-dev ## and a Chromium for the browser tests
 	@$(BIN)/python tests/browser/install.py
 
 demo: install ## try it: a stand-in SmugMug and real photos (ONCE=1 stops after the summary)

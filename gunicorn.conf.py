@@ -1,4 +1,4 @@
-"""gunicorn reads this file by itself: threads in one process, and the same start as manage.py."""
+"""gunicorn reads this file by itself: two processes of many threads, and the same start as manage.py."""
 
 import os
 
@@ -10,8 +10,8 @@ start.prepare()
 
 bind = f"{env.text('BIND', '127.0.0.1')}:{env.integer('PORT', 8000, low=1, high=65535)}"
 worker_class = "gthread"
-workers = 1
-threads = 64  # a cold picture waits for SmugMug, and must not keep a page waiting
+workers = 2
+threads = 32  # a cold picture waits for SmugMug, and must not keep a page waiting
 graceful_timeout = 3
 control_socket_disable = True
 logconfig_dict = logs.config(env.choice("LOG_FORMAT", "text", logs.FORMATS), debug=False)

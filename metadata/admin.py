@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.forms import HiddenInput, IntegerField, ModelForm
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 
 from metadata import workflow
 from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
@@ -29,8 +30,19 @@ class HistoryInline(admin.TabularInline):
         return False
 
 
+class WordsAdminForm(ModelForm):
+    """The words; `seen` is the version that was on the page."""
+
+    seen = IntegerField(widget=HiddenInput, min_value=0, max_value=2**31 - 1)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = self.instance.version
+
+
 @admin.register(AIMetadata)
 class AIMetadataAdmin(admin.ModelAdmin):
+    form = WordsAdminForm
     list_display = [
         "photo",
         "ai_title",
@@ -60,12 +72,16 @@ class AIMetadataAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: AIMetadata, form: ModelForm, change: bool) -> None:  # noqa: FBT001
         """An edit here is a decision like any other: it has an author and a row of history."""
         changes = {name: form.cleaned_data[name] for name in form.changed_data if name in WORDS}
-        if not changes:
-            return
+        if changes:
+            workflow.edit(obj, by=request.user, version=form.cleaned_data["seen"], changes=changes)  # type: ignore[arg-type]
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Where somebody was faster nothing is saved or logged: the page comes again, with what stands now."""
         try:
-            workflow.edit(obj, by=request.user, version=obj.version, changes=changes)  # type: ignore[arg-type]
+            return super().change_view(request, *args, **kwargs)
         except workflow.AlreadyDecided as exc:
             messages.error(request, str(exc))
+            return HttpResponseRedirect(request.get_full_path())
 
 
 @admin.register(MetadataHistory)

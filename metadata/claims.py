@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -125,6 +125,16 @@ def claim(run: ProcessingRun, count: int) -> list[Claim]:
     ]
 
 
+def renew(claims: Sequence[Claim]) -> dict[UUID, Claim]:
+    """The claims that are still ours, by row, each with its full time before it again."""
+    until = timezone.now() + datetime.timedelta(seconds=settings.CLAIM_SECONDS)
+    rows = AIMetadata.objects.filter(pk__in=[claim.pk for claim in claims])
+    for old in {claim.until for claim in claims}:
+        rows.filter(claimed_until=old, processing_status=AIMetadata.Processing.PROCESSING).update(claimed_until=until)
+    ours = set(rows.filter(claimed_until=until).values_list("pk", flat=True))
+    return {claim.pk: replace(claim, until=until) for claim in claims if claim.pk in ours}
+
+
 def give_back(claims: Sequence[Claim]) -> None:
     """Let go of photos that were not described, without cost to them."""
     for until in {claim.until for claim in claims}:
@@ -204,8 +214,9 @@ def _ours(claim: Claim) -> models.QuerySet[AIMetadata]:
 
 
 def photos_without_vector(run: ProcessingRun) -> list[UUID]:
-    """The photos of the run that have words and no vector."""
-    return list(AIMetadata.objects.of_run(run).without_vector().order_by("pk").values_list("photo_id", flat=True))
+    """The photos of the run's account that have words and no vector: a worker died, or the queue lost an edit."""
+    rows = AIMetadata.objects.filter(photo__account=run.account_id).without_vector().order_by("pk")
+    return list(rows.values_list("photo_id", flat=True))
 
 
 def texts_of(photos: Sequence[UUID]) -> list[tuple[UUID, int, str]]:

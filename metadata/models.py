@@ -57,10 +57,17 @@ class ProcessingRun(Run):
     def __str__(self) -> str:
         return f"Describing {self.album or self.account}, {self.state}"
 
+    def release(self) -> bool:
+        """The same for the run's photos: whoever held one is gone."""
+        AIMetadata.objects.of_run(self).filter(processing_status=AIMetadata.Processing.PROCESSING).update(
+            processing_status=AIMetadata.Processing.PENDING, claimed_until=None
+        )
+        return super().release()
+
 
 class AIMetadataQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        return self.filter(photo__account__memberships__user_id=user.pk)
+        return self.filter(photo__account__memberships__user_id__in=[user.pk])
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         return self.filter(photo__account__in=Account.objects.changeable_by(user))
@@ -88,13 +95,17 @@ class AIMetadataQuerySet(models.QuerySet):
 
     def claimable(self, now: datetime.datetime) -> Self:
         """Photos of a run that nobody works on: waiting, or left by a worker whose lease ran out."""
-        return self.filter(
+        return self.unfinished().filter(
             Q(processing_status=AIMetadata.Processing.PENDING)
             | Q(processing_status=AIMetadata.Processing.PROCESSING, claimed_until__lt=now)
         )
 
     def unfinished(self) -> Self:
-        return self.filter(processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING))
+        """Photos that wait for words or are being described; what a person has decided on waits for none."""
+        return self.filter(
+            processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING),
+            review_status=AIMetadata.Review.UNREVIEWED,
+        )
 
     def without_words(self) -> Self:
         """Photos that were skipped or could not be described."""

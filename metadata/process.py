@@ -7,6 +7,7 @@ What ails the server pauses the run and costs no attempt; what ails a photo cost
 from __future__ import annotations
 
 import contextvars
+import datetime
 import functools
 import logging
 import time
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from metadata import claims
 from metadata.claims import Call, Claim
@@ -165,7 +167,8 @@ class Engine:
         pool = ThreadPoolExecutor(settings.AI_CONCURRENCY, thread_name_prefix="describe")
         try:
             while self._fill(pool, deadline):
-                ready, _ = wait(self.under_way, timeout=settings.HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
+                ready, _ = wait(self.under_way, timeout=_patience(), return_when=FIRST_COMPLETED)
+                self._renew()
                 for future in ready:
                     with logs.about(photo=self.under_way[future].photo_id):
                         self._settle(self.under_way[future], future.result())
@@ -192,6 +195,16 @@ class Engine:
             context = contextvars.copy_context()  # for the thread's lines in the log
             self.under_way[pool.submit(context.run, describe, claim, self.describer, self.client)] = claim
         return bool(self.under_way)
+
+    def _renew(self) -> None:
+        """Keep what is in our hands ours, also where a slow model works longer than a lease lasts."""
+        held = [*self.waiting, *self.under_way.values()]
+        if min(claim.until for claim in held) - timezone.now() > datetime.timedelta(seconds=settings.CLAIM_SECONDS / 2):
+            return
+        ours = claims.renew(held)
+        self.waiting = deque(ours[claim.pk] for claim in self.waiting if claim.pk in ours)
+        # What was lost while under way keeps its old time, so that its answer is not written.
+        self.under_way = {future: ours.get(claim.pk, claim) for future, claim in self.under_way.items()}
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         """Write what came of a claim; what is no fault of the photo's is raised, for the run to pause."""
@@ -290,11 +303,16 @@ def fetch(claim: Claim, client: SmugMugClient) -> bytes:
         try:
             return client.image_bytes(claim.large_url)
         except SmugMugGone:
-            logger.info("photo %s: its address has moved", claim.photo_id)
+            logger.info("photo %s: its address has moved", claim.photo_id, extra={"photo": claim.photo_id})
     rendition = smallest(client.renditions(claim.image_id), settings.AI_IMAGE_PIXELS)
     if rendition is None:
         raise UnusablePicture(f"{claim.image_id} has no rendition", advice=NO_PICTURE)
     return client.image_bytes(rendition.url)
+
+
+def _patience() -> float:
+    """Seconds until a sign of life is due, or a look at the leases."""
+    return min(settings.HEARTBEAT_SECONDS, settings.CLAIM_SECONDS / 4)
 
 
 def _ms(started: float) -> int:

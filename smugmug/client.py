@@ -65,12 +65,14 @@ class SmugMugNonsense(SmugMugError):
 class SmugMugClient:
     """One account's access. Safe to share between threads: each has a session of its own.
 
-    `wait` is called before every request and returns when the request may be sent.
+    `wait` is called before every request and returns when the request may be sent; `attempts` is how often one is
+    sent at most, where repeating it is safe.
     """
 
     new_session: Callable[[], requests.Session]
     api_url: str
     wait: Callable[[], None] = lambda: None
+    attempts: int = ATTEMPTS
     requests_made: int = 0
     waiting_until: float | None = None  # epoch seconds, while SmugMug has us wait
     _own: threading.local = field(default_factory=threading.local, repr=False)
@@ -161,14 +163,14 @@ class SmugMugClient:
     def _get(self, path: str, params: dict[str, str]) -> Json:
         query = urlencode({**params, "_verbosity": "1"})
         url = f"{self.api_url}{path}?{query}"
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             try:
                 return self._read(url)
             except SmugMugUnavailable as exc:
                 pause = exc.retry_after
                 if pause is None:
                     pause = 0.5 * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 - jitter
-                if attempt == ATTEMPTS or pause > LONGEST_WAIT:
+                if attempt == self.attempts or pause > LONGEST_WAIT:
                     raise
                 self.waiting_until = time.time() + pause
                 time.sleep(pause)

@@ -41,7 +41,8 @@ class WallClockField(models.DateTimeField):
 class AccountQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Accounts the person is a member of, in whatever role."""
-        return self.filter(memberships__user_id=user.pk)
+        # IN, because "= None" would find for nobody the libraries that have no member.
+        return self.filter(memberships__user_id__in=[user.pk])
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         """Accounts in which the person may start runs and decide on words: as owner or curator."""
@@ -127,7 +128,7 @@ class Membership(models.Model):
 
 class AlbumQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        return self.filter(account__memberships__user_id=user.pk)
+        return self.filter(account__memberships__user_id__in=[user.pk])
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         return self.filter(account__in=Account.objects.changeable_by(user))
@@ -185,7 +186,7 @@ class Album(models.Model):
 
 class PhotoQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        return self.filter(account__memberships__user_id=user.pk)
+        return self.filter(account__memberships__user_id__in=[user.pk])
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         return self.filter(account__in=Account.objects.changeable_by(user))

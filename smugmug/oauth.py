@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
@@ -12,7 +13,7 @@ from django.db import transaction
 from django_rq import get_connection
 from requests_oauthlib import OAuth1
 
-from smugmug.client import TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
+from smugmug.client import ATTEMPTS, TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Membership
 from smugmug.pacing import pacer
 from smugmug.records import RemoteUser
@@ -75,7 +76,17 @@ def connect(account: Account) -> SmugMugClient:
     return client(Token(account.oauth_token, account.oauth_token_secret))
 
 
-def client(token: Token) -> SmugMugClient:
+def connect_for_page(account: Account) -> SmugMugClient:
+    """The same for a page, where a person waits: it asks once, and its connections are kept for the next picture."""
+    return _page_client(Token(account.oauth_token, account.oauth_token_secret), settings.SMUGMUG_API_URL)
+
+
+@functools.lru_cache(maxsize=32)
+def _page_client(token: Token, api_url: str) -> SmugMugClient:
+    return client(token, attempts=1)
+
+
+def client(token: Token, *, attempts: int = ATTEMPTS) -> SmugMugClient:
     def new_session() -> Session:
         session = Session()
         session.auth = OAuth1(*_key(), resource_owner_key=token.token, resource_owner_secret=token.secret)
@@ -84,6 +95,7 @@ def client(token: Token) -> SmugMugClient:
     return SmugMugClient(
         new_session=new_session,
         api_url=settings.SMUGMUG_API_URL,
+        attempts=attempts,
         wait=pacer(get_connection("smugmug"), settings.SMUGMUG_REQUESTS_PER_SECOND),
     )
 

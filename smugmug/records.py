@@ -7,6 +7,7 @@ Field names, types and quirks are from SmugMug's API v2 as recorded: keys may be
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ Json = Mapping[str, Any]
 THUMBNAIL_PIXELS = 450  # a tile is 210 px high; twice that on a dense screen
 LARGE_PIXELS = 1024
 BIGGEST_INTEGER = 2**31 - 1
+WORD = 16  # characters of a format, an origin, a privacy: none of SmugMug's own is longer
 # SmugMug reads a camera's local time as US Pacific and stores the UTC of that, whatever zone was meant.
 SMUGMUG_ZONE = ZoneInfo("America/Los_Angeles")
 
@@ -100,13 +102,13 @@ def album(raw: Json) -> RemoteAlbum:
         node_id=_text(raw, "NodeID"),
         title=_text(raw, "Name") or _text(raw, "Title"),
         description=_text(raw, "Description"),
-        image_count=_integer(raw, "ImageCount") or 0,
+        image_count=_integer(raw, "ImageCount", high=BIGGEST_INTEGER) or 0,
         last_updated=_moment(raw, "LastUpdated"),
         images_last_updated=_moment(raw, "ImagesLastUpdated"),
         url_path=_text(raw, "UrlPath"),
         web_url=_text(raw, "WebUri"),
-        privacy=_text(raw, "Privacy"),
-        security_type=_text(raw, "SecurityType"),
+        privacy=_text(raw, "Privacy")[:WORD],
+        security_type=_text(raw, "SecurityType")[:WORD],
         is_locked=_text(raw, "ResponseLevel") in {"Password", "GrantAccess"},
     )
 
@@ -119,28 +121,28 @@ def image(raw: Json, expansions: Json) -> RemoteImage:
     is_somewhere = bool(latitude or longitude)  # "0" and "0.000" mean that there is no position
     return RemoteImage(
         key=_text(raw, "ImageKey"),
-        serial=_integer(raw, "Serial", low=0) or 0,
+        serial=_integer(raw, "Serial", high=BIGGEST_INTEGER) or 0,
         filename=_text(raw, "FileName"),
         title=_text(raw, "Title"),
         caption=_text(raw, "Caption"),
-        keywords=tuple(dict.fromkeys(filter(None, map(_clean, raw.get("KeywordArray") or ())))),
+        keywords=tuple(dict.fromkeys(filter(None, map(_clean, _list(raw, "KeywordArray"))))),
         date_taken=_naive(metadata, "DateTimeCreated") or _wall_clock(raw),
         width=_integer(raw, "OriginalWidth", high=BIGGEST_INTEGER),
         height=_integer(raw, "OriginalHeight", high=BIGGEST_INTEGER),
         size_bytes=_integer(raw, "OriginalSize") or _integer(raw, "ArchivedSize"),
-        format=_text(raw, "Format"),
+        format=_text(raw, "Format")[:WORD],
         is_video=bool(raw.get("IsVideo")),
         is_hidden=bool(raw.get("Hidden")),
         latitude=latitude if is_somewhere else None,
         longitude=longitude if is_somewhere else None,
-        archived_md5=_text(raw, "ArchivedMD5"),
+        archived_md5=_text(raw, "ArchivedMD5")[:32],
         uploaded_at=_moment(raw, "DateTimeUploaded") or _moment(raw, "Date"),
         updated_at=_moment(raw, "LastUpdated"),
         uri=_text(raw, "Uri"),
         web_url=_text(raw, "WebUri"),
         thumbnail_url=_text(raw, "ThumbnailUrl"),
         original_url=_text(raw, "ArchivedUri"),
-        origin=_text(raw, "Origin"),
+        origin=_text(raw, "Origin")[:WORD],
         exif=_camera(metadata),
         renditions=renditions(sizes),
     )
@@ -148,11 +150,11 @@ def image(raw: Json, expansions: Json) -> RemoteImage:
 
 def renditions(sizes: Json) -> tuple[Rendition, ...]:
     """The usable sizes of an ImageSizeDetails, smallest first, without films."""
-    found = (sizes.get(name) for name in sizes.get("UsableSizes") or () if name.startswith("ImageSize"))
+    found = (_object(sizes, name) for name in map(_clean, _list(sizes, "UsableSizes")) if name.startswith("ImageSize"))
     usable = [
         Rendition(_text(size, "Url"), _integer(size, "Width") or 0, _integer(size, "Height") or 0)
         for size in found
-        if size and size.get("Url")
+        if _text(size, "Url")
     ]
     return tuple(sorted(usable, key=lambda rendition: rendition.long_side))
 
@@ -164,12 +166,12 @@ def smallest(sizes: tuple[Rendition, ...], pixels: int) -> Rendition | None:
 
 def uri_of(raw: Json, name: str) -> str:
     """The address of a linked resource: an object at default verbosity, a plain string at 1."""
-    link = (raw.get("Uris") or {}).get(name)
-    return link.get("Uri", "") if isinstance(link, Mapping) else link or ""
+    links = _object(raw, "Uris")
+    return _text(_object(links, name), "Uri") or _text(links, name)
 
 
 def _expanded(raw: Json, expansions: Json, name: str) -> Json:
-    return (expansions.get(uri_of(raw, name)) or {}).get(name) or {}
+    return _object(_object(expansions, uri_of(raw, name)), name)
 
 
 def _camera(metadata: Json) -> dict[str, str]:
@@ -205,19 +207,30 @@ def _text(raw: Json, name: str) -> str:
     return _clean(raw.get(name))
 
 
+def _object(raw: Json, name: str) -> Json:
+    value = raw.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(raw: Json, name: str) -> list[Any]:
+    value = raw.get(name)
+    return value if isinstance(value, list) else []
+
+
 def _integer(raw: Json, name: str, *, low: int = 0, high: int = 2**63 - 1) -> int | None:
     try:
         number = int(raw.get(name) or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if low <= number <= high and raw.get(name) is not None else None
 
 
 def _decimal(raw: Json, name: str) -> float | None:
     try:
-        return float(raw.get(name) or 0)
-    except (TypeError, ValueError):
+        number = float(raw.get(name) or 0)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _naive(raw: Json, name: str) -> datetime.datetime | None:
@@ -230,12 +243,15 @@ def _naive(raw: Json, name: str) -> datetime.datetime | None:
 def _moment(raw: Json, name: str) -> datetime.datetime | None:
     try:
         moment = datetime.datetime.fromisoformat(_text(raw, name))
-    except ValueError:
+        return moment.astimezone(datetime.UTC) if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def _wall_clock(raw: Json) -> datetime.datetime | None:
     """What the camera's clock said, from DateTimeOriginal, which is that clock taken for US Pacific time."""
     moment = _moment(raw, "DateTimeOriginal")
-    return moment.astimezone(SMUGMUG_ZONE).replace(tzinfo=None) if moment else None
+    try:
+        return moment.astimezone(SMUGMUG_ZONE).replace(tzinfo=None) if moment else None
+    except OverflowError:  # the first day of the year 1
+        return None

@@ -167,7 +167,7 @@ def _fetched(photo: Photo, size: str) -> bytes:
     """From SmugMug, which may take its time: meanwhile the connection is in the pool, for other pages."""
     if not connection.in_atomic_block:
         connection.close()
-    return images.fetch(photo, size, client=oauth.connect(photo.account))
+    return images.fetch(photo, size, client=oauth.connect_for_page(photo.account))
 
 
 def _drawing(text: str) -> HttpResponse:

@@ -68,7 +68,7 @@ def decimal(name: str, default: float, *, low: float, high: float) -> float:
 
 def url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "https")) -> str:
     """An address with one of `schemes`, without a slash at its end."""
-    value = text(name, default).rstrip("/")
+    value = text(name, default)
     if not value:
         return value
     try:
@@ -76,7 +76,9 @@ def url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "ht
         complete = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         complete = False
-    return value if complete else _wrong(name, f"is {value!r}; it takes an address that begins with {schemes[0]}://")
+    if complete:
+        return value.rstrip("/")
+    return _wrong(name, f"is {value!r}; it takes an address that begins with {schemes[0]}://")
 
 
 def _number(name: str, default: T, cast: Callable[[str], T], low: T, high: T) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
@@ -25,6 +24,5 @@ class LoginMiddleware(LoginRequiredMiddleware):
         response = super().handle_no_permission(request, view_func)
         if not getattr(request, "htmx", False):
             return response
-        page = urlsplit(request.htmx.current_url or "/")  # type: ignore[attr-defined]
-        back = redirect_to_login(page._replace(scheme="", netloc="").geturl() or "/", self.get_login_url(view_func))
-        return HttpResponseClientRedirect(back["Location"])
+        page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(redirect_to_login(page, self.get_login_url(view_func))["Location"])

@@ -41,7 +41,8 @@ class RunQuerySet(models.QuerySet):
     """Every concrete run has an `account` with memberships; who may see that may see the run."""
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        return self.filter(account__memberships__user_id=user.pk)
+        # IN, because "= None" would find for nobody the runs of libraries that have no member.
+        return self.filter(account__memberships__user_id__in=[user.pk])
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         return self.filter(account__memberships__user_id=user.pk, account__memberships__role__in=("owner", "curator"))
@@ -137,6 +138,11 @@ class Run(models.Model):
     def queue(self) -> bool:
         """Give the run back, for its continuation to take up."""
         return self._change(Q(state__in=ACTIVE), state=RunState.QUEUED, heartbeat_at=timezone.now())
+
+    def release(self) -> bool:
+        """Take the run out of hands that are known to be gone; the reconciler finds it at its next look."""
+        long_ago = timezone.now() - datetime.timedelta(days=1)
+        return self._change(Q(state=RunState.RUNNING), state=RunState.QUEUED, heartbeat_at=long_ago)
 
     def resume(self) -> bool:
         """Let a paused run go on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import django_rq
 from django.shortcuts import render
+from redis.exceptions import ConnectionError as QueueAway
 from rq import Worker
 
 from targetvision.models import Run, RunError, RunState
@@ -67,8 +68,11 @@ class RunCard:
 
 
 def workers_alive(queue: str) -> int:
-    """How many workers listen to the queue now."""
-    count: int = Worker.count(queue=django_rq.get_queue(queue))
+    """How many workers listen to the queue now; none where the queue itself cannot be reached."""
+    try:
+        count: int = Worker.count(queue=django_rq.get_queue(queue))
+    except QueueAway:
+        return 0
     return count
 
 

@@ -78,12 +78,11 @@ TEMPLATES = [
 ]
 
 # --- Postgres and Redis ------------------------------------------------------------------------------------
+_database_url = env.required("DATABASE_URL", "start through manage.py, or set it to postgres://user:password@host/name")
 try:
-    DATABASES = {
-        "default": environ.Env.db_url_config(
-            env.required("DATABASE_URL", "start through manage.py, or set it to postgres://user:password@host/name")
-        )
-    }
+    if urlsplit(_database_url).scheme not in {"postgres", "postgresql"}:
+        raise ValueError("another kind of database")
+    DATABASES = {"default": environ.Env.db_url_config(_database_url)}
 except (ImproperlyConfigured, ValueError):
     raise env.WrongSetting("DATABASE_URL makes no sense; it takes postgres://user:password@host/name.") from None
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
@@ -96,6 +95,7 @@ if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
     raise env.WrongSetting("REDIS_URL makes no sense; it takes redis://host:6379/0.")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in ("smugmug", "metadata")}
+RQ = {"QUEUE_CLASS": "targetvision.queue.Queue"}
 RQ_SHOW_ADMIN_LINK = False
 
 # --- SmugMug -----------------------------------------------------------------------------------------------

@@ -6,11 +6,16 @@ makes it leaves in the environment, so that settings.py stays pure and children 
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import environ
+from django.db import DatabaseError
+from psycopg.errors import DiskFull
 
 from targetvision import env, keys
 from targetvision.embedded import EmbeddedError, Lease, take_lease
@@ -45,6 +50,24 @@ def prepare(*, command: str = "") -> None:
         _keys(data_dir, keep=bool(embedded))
     if "DATABASE_URL" in embedded and command not in MIGRATELESS and not os.environ.get(LEADER):
         _migrate()
+
+
+@contextmanager
+def disk_full_in_a_sentence() -> Iterator[None]:
+    """End with one sentence instead of a traceback where the disk, ours or the database's, has no room left."""
+    try:
+        yield
+    except (OSError, DatabaseError) as exc:
+        if not _is_disk_full(exc):
+            raise
+        raise SystemExit("The disk is full. Nothing is damaged: make room, then start this again.") from None
+
+
+def _is_disk_full(exc: BaseException | None) -> bool:
+    if exc is None:
+        return False
+    known = isinstance(exc, DiskFull) or getattr(exc, "errno", None) == errno.ENOSPC
+    return known or _is_disk_full(exc.__cause__)
 
 
 def is_embedded(name: str) -> bool:

@@ -8,10 +8,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -19,7 +21,9 @@ from honcho.environ import parse_procfile
 from honcho.manager import SIGNALS, Manager
 from honcho.printer import Message, Printer
 
+from targetvision.models import Run, RunState
 from targetvision.processes import AlreadyRunning, lead
+from targetvision.start import LEASED
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ STOPPED_BY_SIGNAL = {signal["rc"] for signal in SIGNALS.values()}
 class Console(Printer):  # type: ignore[misc]
     """Shows what the named processes print, as it is; keeps what the others print in a file."""
 
-    def __init__(self, spoken: set[str], log: TextIO) -> None:
+    def __init__(self, spoken: set[str], log: IO[bytes]) -> None:
         super().__init__(sys.stdout)
         self.spoken, self.log = spoken, log
 
@@ -38,10 +42,11 @@ class Console(Printer):  # type: ignore[misc]
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
         name = (message.name or "").partition(".")[0]
         if name in self.spoken:
-            print(text, end="", flush=True)  # noqa: T201 - this is the console
+            self.output.write(text)
+            self.output.flush()
         else:
-            self.log.write(f"{datetime.now():%H:%M:%S} {message.name}| {text.rstrip()}\n")
-            self.log.flush()
+            with suppress(OSError):  # a full disk must not stop what runs
+                self.log.write(f"{datetime.now():%H:%M:%S} {message.name}| {text.rstrip()}\n".encode())
 
 
 class JsonConsole(Printer):  # type: ignore[misc]
@@ -50,7 +55,8 @@ class JsonConsole(Printer):  # type: ignore[misc]
     def write(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
         if text.startswith("{"):
-            print(text, end="", flush=True)  # noqa: T201 - this is the console
+            self.output.write(text)
+            self.output.flush()
         elif text.strip():
             logger.info("%s: %s", message.name, text.rstrip())
 
@@ -67,12 +73,13 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
     except AlreadyRunning:
         raise CommandError(f"TargetVision already runs on the data in {settings.DATA_DIR}.") from None
     greet()
+    _take_up_runs()
     os.environ.setdefault(STARTED, str(time.time()))
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PORT"] = str(settings.PORT)
     call_command("collectstatic", interactive=False, verbosity=0)
-    with lock, (settings.DATA_DIR / "processes.log").open("a", encoding="utf-8") as log:
+    with lock, (settings.DATA_DIR / "processes.log").open("ab", buffering=0) as log:
         manager = Manager(_printer(spoken, log))
         for name, command in {**_procfile(), **(extra or {})}.items():
             manager.add_process(name, f"exec {command}", env=dict(os.environ), cwd=str(settings.BASE_DIR))
@@ -81,11 +88,21 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
     if status in STOPPED_BY_SIGNAL:
         return 0
     if status and spoken:
-        print(f"Not everything went well; {log.name} says what.", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"Not everything went well; {log.name} says what.\n")
     return status
 
 
-def _printer(spoken: set[str] | None, log: TextIO) -> Printer:
+def _take_up_runs() -> None:
+    """What the last leader's workers left: with services of our own, nobody else can be working on it."""
+    if not os.environ.get(LEASED):
+        return
+    for model in apps.get_models():
+        if issubclass(model, Run):
+            for run in model.objects.filter(state=RunState.RUNNING):
+                run.release()
+
+
+def _printer(spoken: set[str] | None, log: IO[bytes]) -> Printer:
     if spoken:
         return Console(spoken, log)
     return JsonConsole(sys.stdout) if settings.LOG_FORMAT == "json" else Printer(sys.stdout)

@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from metadata.views.dashboard import dashboard
 from targetvision.health import healthz, readyz
-from targetvision.views import SlowedLoginView, first_run, set_theme
+from targetvision.views import PasswordView, SlowedLoginView, first_run, set_theme
 
 admin.site.site_header = admin.site.site_title = "TargetVision"
 
@@ -18,7 +18,7 @@ urlpatterns = [
     path("first-run/", first_run, name="first_run"),
     path("theme/", set_theme, name="theme"),
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
-    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/", PasswordView.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("", include("smugmug.urls")),
     path("", include("metadata.urls")),

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -64,6 +64,13 @@ class SlowedLoginView(LoginView):
         """By name, known or not; hashed, because people type passwords into the name field."""
         name = self.request.POST.get("username", "").strip().casefold()
         return f"sign-in:{what}:{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()}"
+
+
+class PasswordView(PasswordChangeView):
+    """Django's, with 422 for a form that is not good."""
+
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
 @login_not_required
@@ -119,4 +126,4 @@ def set_theme(request: SignedInRequest) -> HttpResponse:
     Preference.objects.update_or_create(user=request.user, defaults={"theme": form.cleaned_data["theme"]})
     back = form.cleaned_data["next"]
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    return redirect(back if is_ours else "dashboard")
+    return HttpResponseRedirect(back) if back and is_ours else redirect("dashboard")

@@ -92,7 +92,7 @@ def card(run: ProcessingRun, *, may_change: bool) -> RunCard:
         RunState.PAUSED: f"Describing{where} is paused",
     }
     figures = progress.figures(
-        f"{run.done:,} of {run.total:,}" if run.total else "",
+        f"{run.done:,} of {run.total:,}" if run.total and run.state != RunState.SUCCEEDED else "",
         f"{run.rate:.1f} a second" if run.rate and run.is_active else "",
         progress.time_left(run),
         f"{run.skipped:,} skipped" if run.skipped else "",

@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from .shapes import Item
+from .wishes import BadQuestion, Wish, configured, names, with_paths
 
 ECHOED = ("_filter", "_filteruri", "_shorturis", "_pretty", "start", "count")
 DOCS = "https://api.smugmug.com/api/v2/doc/reference"
 VARCHAR = "Variable length text from MIN_CHARS to MAX_CHARS (MAX_CHARS = INFINITY meaning arbitrary length)"
 
 
-Tree = dict[str, Any]  # names of links, and below each what to expand further
-
-
-class BadQuestion(Exception):
-    """The query cannot be understood; answered with 400."""
+class NotFound(Exception):
+    """Nothing there, or nothing this caller may see."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +32,15 @@ class Endpoint:
     page: int = 0  # items a page unless asked otherwise; 0: one object, not a list
     most: int = 0  # items a page at the most
     doc: str = ""
+    is_multiple: bool = False  # several objects asked for by their keys: a list without pages
+
+    @property
+    def is_list(self) -> bool:
+        return bool(self.page) or self.is_multiple
 
     @property
     def locator_type(self) -> str:
-        return "Objects" if self.page else "Object"
+        return "Objects" if self.is_list else "Object"
 
     @property
     def notes(self) -> Item:
@@ -79,25 +82,12 @@ class Question:
     def has_short_uris(self) -> bool:
         return self.is_terse or "_shorturis" in self.values
 
-    @property
-    def fields(self) -> set[str] | None:
-        """The fields wanted; None for all."""
-        return _names(self.values.get("_filter"))
-
-    @property
-    def links(self) -> set[str] | None:
-        """The links wanted; None for all."""
-        return _names(self.values.get("_filteruri"))
-
-    @property
-    def expand(self) -> Tree:
-        """_expand=A.B,C as {"A": {"B": {}}, "C": {}}."""
-        tree: Tree = {}
-        for path in filter(None, self.values.get("_expand", "").split(",")):
-            branch = tree
-            for name in path.split("."):
-                branch = branch.setdefault(name, {})
-        return tree
+    @cached_property
+    def wish(self) -> Wish:
+        """What is wanted of the objects: _config where it says something, else the plain words. Raises BadQuestion."""
+        plain = Wish(names(self.values.get("_filter")), names(self.values.get("_filteruri")))
+        plain = with_paths(plain, self.values.get("_expand", ""))
+        return configured(self.values["_config"], plain) if self.values.get("_config") else plain
 
     def number(self, name: str, default: int) -> int:
         """A parameter that counts from 1. Raises BadQuestion."""
@@ -124,13 +114,13 @@ class Question:
         return _join(self.path, pairs)
 
 
-def compose(question: Question, found: Found, look_up: Callable[[str], Found | None]) -> Item:
+def compose(question: Question, found: Found, look_up: Callable[[Question], Found | None]) -> Item:
     """The whole answer. `look_up` finds what an expanded link leads to, or None. Raises BadQuestion."""
     endpoint = found.endpoint
-    start, count = _page_asked(question, endpoint)
+    start, count = _page_asked(question, found)
     items = [found.write(item) for item in found.items[start - 1 : start - 1 + count]]
-    expansions = dict(_expansions(items, question.expand, question, look_up))
-    shaped = [_shape(item, question) for item in items]
+    expansions = dict(_expansions(items, question.wish, question, look_up))
+    shaped = [_shape(item, question.wish, question) for item in items]
     response = _response(endpoint, question.uri(endpoint), shaped, is_terse=question.is_terse)
     if endpoint.page:
         response["Pages"] = _pages(question, found, start, count)
@@ -140,18 +130,26 @@ def compose(question: Question, found: Found, look_up: Callable[[str], Found | N
     return answer | {"Expansions": expansions} if expansions else answer
 
 
+def count_objects(composed: Item) -> int:
+    """How many objects an answer lists."""
+    response = composed["Response"]
+    listed = response.get(response["Locator"], ())
+    return len(listed) if isinstance(listed, list) else 1
+
+
 def _response(endpoint: Endpoint, uri: str, items: list[Item], *, is_terse: bool) -> Item:
     """Uri, Locator and, where there is something, the thing itself: an empty list has no key at all."""
     response: Item = {"Uri": uri, "Locator": endpoint.locator, "LocatorType": endpoint.locator_type}
     if items:
-        response[endpoint.locator] = items if endpoint.page else items[0]
+        response[endpoint.locator] = items if endpoint.is_list else items[0]
     return response if is_terse else response | endpoint.notes
 
 
-def _page_asked(question: Question, endpoint: Endpoint) -> tuple[int, int]:
+def _page_asked(question: Question, found: Found) -> tuple[int, int]:
     """Where the page starts, from 1, and how many items it may have: too many are cut down without a word."""
+    endpoint = found.endpoint
     if not endpoint.page:
-        return 1, 1
+        return 1, len(found.items)
     return question.number("start", 1), min(question.number("count", endpoint.page), endpoint.most)
 
 
@@ -174,43 +172,44 @@ def _pages(question: Question, found: Found, start: int, count: int) -> Item:
 
 
 def _expansions(
-    items: list[Item], tree: Tree, question: Question, look_up: Callable[[str], Found | None]
+    items: list[Item], wish: Wish, question: Question, look_up: Callable[[Question], Found | None]
 ) -> Iterator[tuple[str, Item]]:
     """What the wanted links of `items` lead to, by address. Unknown names are passed over in silence."""
     for item in items:
-        for name, deeper in tree.items():
+        for name, deeper in wish.expand.items():
             link = item.get("Uris", {}).get(name)
-            found = look_up(link["Uri"]) if link else None
-            if found is None:
+            inside = Question(link["Uri"], _pairs(deeper)) if link else None
+            found = look_up(inside) if inside else None
+            if inside is None or found is None:
                 continue
-            uri = link["Uri"]
             if question.has_short_uris and name == "HighlightImage":
                 # Seen with this link: the address grows a suffix, here and as the key of the expansion.
-                link["Uri"] = f"{uri}?_shorturis="
-            inner = [found.write(one) for one in found.items[: found.endpoint.page or 1]]
+                link["Uri"] = f"{inside.path}?_shorturis="
+            elif inside.pairs:  # the same is supposed of arguments
+                link["Uri"] = f"{inside.path}?{'&'.join(inside.pairs)}"
+            start, count = _page_asked(inside, found)
+            inner = [found.write(one) for one in found.items[start - 1 : start - 1 + count]]
             yield from _expansions(inner, deeper, question, look_up)
-            yield link["Uri"], _expansion(found, inner, Question(uri), question, key=link["Uri"])
+            shaped = [_shape(one, deeper, question) for one in inner]
+            expansion = _response(found.endpoint, link["Uri"], shaped, is_terse=question.is_terse)
+            if found.endpoint.page:
+                expansion["Pages"] = _pages(inside, found, start, count)
+            yield link["Uri"], expansion
 
 
-def _expansion(found: Found, inner: list[Item], inside: Question, question: Question, *, key: str) -> Item:
-    """One entry of Expansions: filters are for the main answer only, verbosity is for all of it."""
-    shaped = [_with_short_links(item, question) for item in inner]
-    expansion = _response(found.endpoint, key, shaped, is_terse=question.is_terse)
-    if found.endpoint.page:
-        expansion["Pages"] = _pages(inside, found, 1, found.endpoint.page)
-    return expansion
+def _pairs(wish: Wish) -> tuple[str, ...]:
+    return tuple(f"{quote(name)}={quote(value)}" for name, value in wish.args.items())
 
 
-def _shape(item: Item, question: Question) -> Item:
+def _shape(item: Item, wish: Wish, question: Question) -> Item:
     """One object with the wanted fields and links. ResponseLevel comes in any case."""
-    links, fields = question.links, question.fields
     shaped = dict(item)
-    if "Uris" in shaped and links is not None:
-        shaped["Uris"] = {name: link for name, link in shaped["Uris"].items() if name in links}
+    if "Uris" in shaped and wish.links is not None:
+        shaped["Uris"] = {name: link for name, link in shaped["Uris"].items() if name in wish.links}
         if not shaped["Uris"]:
             del shaped["Uris"]
-    if fields is not None:
-        shaped = {name: value for name, value in shaped.items() if name in fields or name == "ResponseLevel"}
+    if wish.fields is not None:
+        shaped = {name: value for name, value in shaped.items() if name in wish.fields or name == "ResponseLevel"}
     return _with_short_links(shaped, question)
 
 
@@ -240,10 +239,6 @@ def _parameter(name: str) -> Item:
         "MIN_CHARS": 0,
         "MAX_CHARS": "INFINITY",
     }
-
-
-def _names(text: str | None) -> set[str] | None:
-    return None if text is None else set(filter(None, text.split(",")))
 
 
 def _name(pair: str) -> str:

@@ -1,7 +1,4 @@
-"""The stand-in's library in memory: albums, the photos in them, and how each photo was taken.
-
-Albums and photos may be changed while the server runs; the next answer shows it.
-"""
+"""What the stand-in's library is made of: albums, the photos in them, and how each photo was taken."""
 
 import hashlib
 from collections.abc import Sequence
@@ -59,6 +56,14 @@ class Frame:
     is_sideways: bool = False  # stored turned by 90°, with EXIF orientation 6
 
 
+@dataclass(frozen=True)
+class Film:
+    """What makes a photo a video; its Frame is then the poster, and width and height are the film's."""
+
+    seconds: float
+    bitrate: int  # kbit/s
+
+
 @dataclass
 class Photo:
     key: str
@@ -75,6 +80,14 @@ class Photo:
     serial: int = 0
     is_hidden: bool = False
     has_exif: bool = True  # whether the file itself carries what `shot` says
+    film: Film | None = None
+    is_unprocessed: bool = False  # uploaded, and stuck for ever before its sizes were made
+    place: Place | None = None  # set by hand; goes before that of the shot
+    home: str = ""  # key of the album it lives in; "" for the first that lists it
+
+    @property
+    def where(self) -> Place | None:
+        return self.place or (self.shot.place if self.shot else None)
 
 
 @dataclass
@@ -89,32 +102,18 @@ class Album:
     description: str = ""
     keywords: str = ""
     privacy: str = "Public"  # or Unlisted, Private
+    has_password: bool = False  # locked to everybody but the owner
+    is_locked: bool = False  # to the owner's own token too
 
     @property
     def url_name(self) -> str:
         return self.name.replace(" ", "-")
 
 
-@dataclass
-class Library:
-    """Everything one photographer has. A photo listed by several albums is at home in the first of them."""
-
-    albums: list[Album]
-    nickname: str = "demo"
-    name: str = "Demo Photographer"
-
-    def album(self, key: str) -> Album | None:
-        return next((album for album in self.albums if album.key == key), None)
-
-    def home(self, image_key: str) -> tuple[Album, Photo] | None:
-        """The photo with this key and the album it lives in."""
-        return next(
-            ((album, photo) for album in self.albums for photo in album.photos if photo.key == image_key),
-            None,
-        )
-
-    def count_photos(self) -> int:
-        return sum(len(album.photos) for album in self.albums)
+@dataclass(frozen=True)
+class DeletedAlbum:
+    album: Album
+    deleted: datetime
 
 
 def make_key(seed: str, length: int) -> str:

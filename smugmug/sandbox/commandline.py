@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .demo import library
+from .faults import Faults
+from .odd import odd_library
 from .server import Sandbox
 
 PORT = 8790
@@ -24,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--albums", type=_count, metavar="N", help="a made-up library of N albums instead")
     parser.add_argument("--photos", type=_count, metavar="M", help="with M photos in each (default: 100)")
+    parser.add_argument("--odd", action="store_true", help="the demo library and everything clients trip over")
+    parser.add_argument("--faults", default="", metavar="LIST", help="what goes wrong, like 429=7,500=11,drop=13")
+    parser.add_argument("--slow", action="store_true", help="answer as slowly as SmugMug")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the tokens here between two runs")
     parser.add_argument("--verbose", action="store_true", help="one line for every request")
 
@@ -44,8 +49,10 @@ def serve(options: argparse.Namespace, *, say: Callable[[str], object]) -> None:
 
 
 def _sandbox(options: argparse.Namespace) -> Sandbox:
+    faults = Faults.parse(options.faults, is_slow=options.slow)
+    held = odd_library() if options.odd else library(options.albums, options.photos)
     try:
-        return Sandbox(port=options.port, library=library(options.albums, options.photos), state=options.state)
+        return Sandbox(port=options.port, library=held, state=options.state, faults=faults)
     except OverflowError as exc:
         raise ValueError(f"There is no port {options.port}. Choose one from 1 to 65535 with --port.") from exc
     except OSError as exc:
@@ -65,6 +72,7 @@ def _introduction(sandbox: Sandbox) -> list[str]:
         f"  export SMUGMUG_OAUTH_URL={sandbox.oauth_url}",
         f"  export SMUGMUG_API_KEY={sandbox.api_key}",
         f"  export SMUGMUG_API_SECRET={sandbox.api_secret}",
+        f"What was granted is changed or revoked at {sandbox.services_url}",
         "Ctrl-C stops it.",
     ]
 

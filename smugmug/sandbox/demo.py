@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .catalogue import Credit, credits
-from .collection import Album, Camera, Frame, Library, Photo, Place, Shot, make_key
+from .collection import Album, Camera, Frame, Photo, Place, Shot, make_key
+from .holdings import Library
 from .synthetic import synthetic_library
 
 NIKON = Camera("NIKON CORPORATION", "NIKON Z 6_2", "NIKKOR Z 24-120mm f/4 S", "DSC_")

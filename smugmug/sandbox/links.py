@@ -219,6 +219,20 @@ OWN_ALBUM: Table = {
     "AlbumGrants": ("/api/v2/album/{album}!grants", "Grant", "Objects", "Grants for the Album"),
 }
 
+LOCKED_ALBUM: Table = {
+    **{name: ALBUM[name] for name in ("Node", "NodeCoverImage", "User", "Folder", "ParentFolders", "HighlightImage")},
+    "UnlockAlbum": ("/api/v2/album/{album}!unlock", "", "", "Unlock album"),
+}
+
+VIDEO: Table = {
+    "LargestVideo": (
+        "/api/v2/image/{image}!largestvideo",
+        "LargestVideo",
+        "Object",
+        "Largest video size available for image",
+    ),
+}
+
 IMAGE: Table = {
     "LargestImage": (
         "/api/v2/image/{image}!largestimage",

@@ -30,10 +30,13 @@ class Call:
         return f"http://{self.headers.get('host', '')}{self.target}"
 
     @property
+    def is_form(self) -> bool:
+        return self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+    @property
     def form_text(self) -> str:
         """The body of a form post; empty for any other body, which OAuth 1.0a does not sign."""
-        is_form = self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        return self.body.decode("utf-8", "replace") if is_form else ""
+        return self.body.decode("utf-8", "replace") if self.is_form else ""
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -47,6 +50,7 @@ class Reply:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    objects: int = 0  # in it, for who wants to be as slow as SmugMug
 
 
 def json_reply(status: int, payload: object, *, headers: dict[str, str] | None = None) -> Reply:

@@ -178,6 +178,21 @@ class Authority:
             self._granted = None
             self._save()
 
+    def change(self, level: Level) -> None:
+        """Set how far the grant and every token given under it reach, which authorizing again does not."""
+        with self._lock:
+            self._granted = level
+            self._access_tokens = {
+                token: AccessToken(entry.secret, level) for token, entry in self._access_tokens.items()
+            }
+            self._save()
+
+    def standing(self) -> tuple[Level | None, int]:
+        """What is in force now, and for how many tokens. Tokens may differ; then it is the newest's level."""
+        with self._lock:
+            newest = next(reversed(self._access_tokens.values()), None)
+            return self._granted or (newest.level if newest else None), len(self._access_tokens)
+
     # Signatures
 
     def _verify(self, call: Call, secret_of: Callable[[str], str | None]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from .oauth import Level, RequestToken
+from .oauth import ACCESS, PERMISSIONS, Level, RequestToken
 
 STYLE = """
   body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f3f4f2; color: #1c2321; }
@@ -89,6 +89,40 @@ def wrong_level() -> str:
     return _page(
         "This request asks for something that does not exist",
         "<p>Access is Full or Public; Permissions is Read, Add or Modify.</p>",
+    )
+
+
+def forbidden(path: str) -> str:
+    """What SmugMug's web server says in front of the API, to an address that is too long for it."""
+    return (
+        '<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>403 Forbidden</title>\n</head>'
+        f"<body>\n<h1>Forbidden</h1>\n<p>You don't have permission to access {escape(path)} on this server.</p>\n"
+        "</body></html>\n"
+    )
+
+
+def services(level: Level | None, *, application: str, tokens: int) -> str:
+    """Account Settings → Privacy → Authorized Services: what the application was granted, to change or revoke."""
+    if level is None and not tokens:
+        return _page("Authorized services", "<p>No application has access to this account.</p>")
+    shown = level or Level()
+    choices = "".join(
+        f'<p><label for="{name}"><b>{name}</b></label> <select id="{name}" name="{name}">'
+        + "".join(f"<option{' selected' if value == chosen else ''}>{value}</option>" for value in values)
+        + "</select></p>"
+        for name, values, chosen in (
+            ("Access", ACCESS, shown.access),
+            ("Permissions", PERMISSIONS, shown.permissions),
+        )
+    )
+    return _page(
+        "Authorized services",
+        f"""
+<p>The application with the API key {escape(application)}, which holds {tokens} token(s).</p>
+<form method="post">{choices}
+<button name="answer" value="authorize">Save</button>
+<button name="answer" value="revoke">Revoke access</button>
+</form>""",
     )
 
 

@@ -1,7 +1,9 @@
 """What SmugMug tells about one picture at addresses of its own: its sizes and its metadata."""
 
+import hashlib
+
 from . import pictures
-from .collection import Photo
+from .collection import Album, Photo
 from .shapes import Item, Shaper, image_id
 
 # All fields of ImageMetadata; SmugMug sends every one.
@@ -18,37 +20,45 @@ HyperfocalDistance NormalizedLightValue Duration AudioCodec VideoCodec Software 
 """
 
 
-def size_details(shaper: Shaper, photo: Photo) -> Item:
+VIDEO_CODE = "1280"
+
+
+def size_details(shaper: Shaper, photo: Photo, home: Album) -> Item:
     """Every size there is. Size and MD5 of a rendition are missing: they are made on request."""
+    found = _sizes(shaper, photo)
     item: Item = {
-        "ImageUrlTemplate": shaper.picture_url(photo, "#size#"),
-        "UsableSizes": [f"ImageSize{name}" for name, *_rest in _sizes(shaper, photo)],
+        "ImageUrlTemplate": shaper.picture_url(photo, "#size#", home),
+        "UsableSizes": [f"ImageSize{name}" for name, *_rest in found],
     }
-    for name, code, width, height in _sizes(shaper, photo):
+    for name, code, width, height in found:
         item[f"ImageSize{name}"] = {
-            "Url": shaper.picture_url(photo, code),
+            "Url": shaper.picture_url(photo, code, home),
             "Ext": "jpg",
             "Height": height,
             "Width": width,
             "Watermarked": False,
         }
-    if shaper.is_owner:
+    if shaper.is_owner and found:
         size, md5 = pictures.fingerprint(photo)
         item["ImageSizeOriginal"] |= {"Size": size, "MD5": md5}
+    if photo.film:
+        item["UsableSizes"].append(f"VideoSize{VIDEO_CODE}")
+        item[f"VideoSize{VIDEO_CODE}"] = _video(shaper, photo, home)
     return item | _part_of(photo, "sizedetails", "Detailed size information for image")
 
 
-def sizes(shaper: Shaper, photo: Photo) -> Item:
-    urls = {f"{name}ImageUrl": shaper.picture_url(photo, code) for name, code, *_box in _sizes(shaper, photo)}
-    largest = list(urls.values())[-1]
-    urls = {"LargestImageUrl": largest, **urls}
+def sizes(shaper: Shaper, photo: Photo, home: Album) -> Item:
+    found = _sizes(shaper, photo)
+    urls = {f"{name}ImageUrl": shaper.picture_url(photo, code, home) for name, code, *_box in found}
+    if found:
+        urls = {"LargestImageUrl": list(urls.values())[-1], **urls}
     return urls | _part_of(photo, "sizes", "Sizes available for image")
 
 
-def largest(shaper: Shaper, photo: Photo) -> Item:
+def largest(shaper: Shaper, photo: Photo, home: Album) -> Item:
     _name, code, width, height = _sizes(shaper, photo)[-1]
     return {
-        "Url": shaper.picture_url(photo, code),
+        "Url": shaper.picture_url(photo, code, home),
         "Ext": "jpg",
         "Height": height,
         "Width": width,
@@ -57,7 +67,29 @@ def largest(shaper: Shaper, photo: Photo) -> Item:
     } | _part_of(photo, "largestimage", "Largest size available for image")
 
 
-def metadata(_shaper: Shaper, photo: Photo) -> Item:
+def largest_video(shaper: Shaper, photo: Photo, home: Album) -> Item:
+    return _video(shaper, photo, home) | _part_of(photo, "largestvideo", "Largest video size available for image")
+
+
+def _video(shaper: Shaper, photo: Photo, home: Album) -> Item:
+    """The film, whose length SmugMug writes as text; nothing for a photo."""
+    if photo.film is None:
+        return {}
+    content = pictures.film(photo)
+    return {
+        "Url": shaper.picture_url(photo, VIDEO_CODE, home, ending="mp4"),
+        "Ext": "mp4",
+        "Height": photo.height,
+        "Width": photo.width,
+        "Size": len(content),
+        "MD5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        "Duration": f"{photo.film.seconds:.3f}",
+        "Bitrate": photo.film.bitrate,
+        "Usable": True,
+    }
+
+
+def metadata(_shaper: Shaper, photo: Photo, _home: Album) -> Item:
     """What the file says about itself: wall clock times without a zone, "" for all it does not say."""
     item: Item = dict.fromkeys(METADATA.split(), "")
     shot = photo.shot
@@ -75,6 +107,8 @@ def metadata(_shaper: Shaper, photo: Photo) -> Item:
             "DateDigitized": shot.taken.isoformat(timespec="seconds"),
             "MicroDateTimeCreated": shot.taken.isoformat(timespec="milliseconds"),
         }
+    if photo.film:
+        item["Duration"] = f"{photo.film.seconds:.3f}"
     if shot and shot.place:
         item |= {
             "City": shot.place.city,
@@ -94,7 +128,9 @@ def _part_of(photo: Photo, action: str, description: str) -> Item:
 
 
 def _sizes(shaper: Shaper, photo: Photo) -> list[tuple[str, str, int, int]]:
-    """Name, code, width and height of the sizes this caller may have, smallest first."""
+    """Name, code, width and height of the sizes this caller may have, smallest first; none of an unprocessed upload."""
+    if photo.is_unprocessed:
+        return []
     boxes = ((size, size.fit(photo.width, photo.height)) for size in pictures.SIZES)
     found = [(size.name, size.code, *box) for size, box in boxes if box]
     return [*found, ("Original", "O", photo.width, photo.height)] if shaper.is_owner else found

@@ -77,6 +77,13 @@ def rendition(photo: Photo, size: Size) -> bytes | None:
     return _rendition(photo.frame, shot, box)
 
 
+def film(photo: Photo) -> bytes:
+    """What a video's address leads to: the boxes of an MP4, but no pictures in it, so it does not play."""
+    brand = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
+    filling = hashlib.sha256(f"{photo.key}:{photo.serial}".encode()).digest() * 1024
+    return brand + struct.pack(">I", len(filling) + 8) + b"mdat" + filling
+
+
 @lru_cache(maxsize=4096)
 def _fingerprint(frame: Frame, shot: Shot | None) -> tuple[int, str]:
     content = _original(frame, shot)

@@ -4,6 +4,7 @@ What a field holds and who is shown it is as recorded from the real one; the pub
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,9 +12,20 @@ from typing import Any
 from urllib.parse import quote
 
 from . import links, pictures
-from .collection import Album, Library, Photo, make_key
+from .collection import Album, DeletedAlbum, Photo, make_key
+from .holdings import Library
 
 Item = dict[str, Any]
+
+# An upload of which no sizes could be made; that its pixels are said to be 0 is a guess.
+UNPROCESSED: Item = {
+    "Processing": True,
+    "Status": "Preprocess",
+    "SubStatus": "CanNotProcess",
+    "OriginalWidth": 0,
+    "OriginalHeight": 0,
+}
+UNKNOWN_WHEN_LOCKED = ("ImageCount", "LastUpdated", "ImagesLastUpdated")
 
 
 def iso(moment: datetime) -> str:
@@ -33,8 +45,16 @@ def is_listed(album: Album, *, is_owner: bool) -> bool:
     return is_owner or album.privacy == "Public"
 
 
-def photos_of(album: Album, *, is_owner: bool) -> list[Photo]:
-    return [photo for photo in album.photos if is_owner or not photo.is_hidden]
+def is_locked(album: Album, *, is_owner: bool) -> bool:
+    """A password keeps out everybody else; a locked album opens to nobody."""
+    return album.is_locked or (album.has_password and not is_owner)
+
+
+def photos_of(album: Album, *, is_owner: bool) -> Sequence[Photo]:
+    """What the caller is shown: of a locked album nothing, as if it were empty."""
+    if is_locked(album, is_owner=is_owner):
+        return []
+    return album.photos if is_owner else [photo for photo in album.photos if not photo.is_hidden]
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,19 @@ class Shaper:
         }
 
     def album(self, album: Album) -> Item:
-        item = {
+        if is_locked(album, is_owner=self.is_owner):
+            return self._locked_album(album)
+        item = self._album(album)
+        return item | self._album_for_owner(album) if self.is_owner else item
+
+    def _locked_album(self, album: Album) -> Item:
+        """What is known of it without the password; neither counts nor dates are."""
+        item = {name: value for name, value in self._album(album).items() if name not in UNKNOWN_WHEN_LOCKED}
+        uris = links.links(links.LOCKED_ALBUM, album=album.key, node=album.node_id, user=self.library.nickname)
+        return item | {"SecurityType": "Password", "ResponseLevel": "Password", "Uris": uris}
+
+    def _album(self, album: Album) -> Item:
+        return {
             "NiceName": album.url_name,
             "UrlName": album.url_name,
             "Title": album.name,
@@ -96,7 +128,7 @@ class Shaper:
             "Protected": False,
             "SortDirection": "Ascending",
             "SortMethod": "Position",
-            "SecurityType": "None",
+            "SecurityType": "Password" if album.has_password else "None",
             "CommerceLightbox": True,
             "AlbumKey": album.key,
             "CanBuy": False,
@@ -104,7 +136,7 @@ class Shaper:
             "LastUpdated": iso(album.updated),
             "ImagesLastUpdated": iso(album.images_updated),
             "NodeID": album.node_id,
-            "ImageCount": len(album.photos) if self.is_owner else len(photos_of(album, is_owner=False)),
+            "ImageCount": len(photos_of(album, is_owner=self.is_owner)),
             "UrlPath": f"/{album.url_name}",
             "CanShare": True,
             "HasDownloadPassword": False,
@@ -120,7 +152,19 @@ class Shaper:
             ),
             "ResponseLevel": self._level,
         }
-        return item | self._album_for_owner(album) if self.is_owner else item
+
+    def deleted_album(self, deleted: DeletedAlbum) -> Item:
+        """A deleted album has no key any more; its address is made up."""
+        album = deleted.album
+        return {
+            "Name": album.name,
+            "UrlPath": f"/{album.url_name}",
+            "DateAdded": iso(album.created),
+            "DateDeleted": iso(deleted.deleted),
+            "DateModified": iso(album.updated),
+            "Uri": f"/api/v2/deleted/album/{album.node_id}",
+            "UriDescription": "Deleted album",
+        }
 
     def _album_for_owner(self, album: Album) -> Item:
         cover = next(iter(album.photos), None)
@@ -142,11 +186,14 @@ class Shaper:
 
     def image(self, photo: Photo, home: Album) -> Item:
         """The picture itself; its captions and keywords are the same in every album that shows it."""
-        item = self._words(photo) | self._file(photo)
+        item = self._words(photo) | self._file(photo, home)
+        if photo.is_unprocessed:
+            item |= UNPROCESSED
         if photo.shot:
             item["DateTimeOriginal"] = iso(photo.shot.taken_as_utc)
         if self.is_owner:
-            item |= self._archived(photo) | {"WebUri": self._web_page(photo, home)}
+            archived = {} if photo.is_unprocessed else self._archived(photo, home)
+            item |= archived | {"WebUri": self._web_page(photo, home)}
         item["Uri"] = f"/api/v2/image/{image_id(photo)}"
         item["UriDescription"] = "Image by key"
         item["Uris"] = self._image_links(photo, home)
@@ -183,29 +230,29 @@ class Shaper:
             "ShowKeywords": True,
         }
 
-    def _file(self, photo: Photo) -> Item:
-        place = photo.shot.place if photo.shot else None
-        size, _md5 = pictures.fingerprint(photo)
+    def _file(self, photo: Photo, home: Album) -> Item:
+        place, format_ = photo.where, "MP4" if photo.film else "JPG"
+        size, _md5 = pictures.fingerprint(photo)  # of the poster, if it is a film
         return {
             "Watermark": "No",
             "Latitude": f"{place.latitude:.14f}" if place else "0",
             "Longitude": f"{place.longitude:.14f}" if place else "0",
             "Altitude": place.altitude if place else 0,
-            "ThumbnailUrl": self.picture_url(photo, "Th"),
+            "ThumbnailUrl": self.picture_url(photo, "Th", home),
             "FileName": photo.file_name,
             "Processing": False,
             "UploadKey": str(int(photo.uploaded.timestamp())),
             "Date": iso(photo.uploaded),
             "DateTimeUploaded": iso(photo.uploaded),
-            "Format": "JPG",
+            "Format": format_,
             "OriginalHeight": photo.height,
             "OriginalWidth": photo.width,
             "OriginalSize": size,
             "LastUpdated": iso(photo.updated),
-            "Collectable": True,
+            "Collectable": photo.film is None,
             "IsArchive": False,
-            "IsVideo": False,
-            "ComponentFileTypes": {"Image": ["jpg"]} if self.is_owner else [],
+            "IsVideo": photo.film is not None,
+            "ComponentFileTypes": {"Image": ["jpg"]} if self.is_owner and not photo.film else [],
             "CanEdit": self.is_owner,
             "CanBuy": False,
             "Protected": False,
@@ -217,26 +264,30 @@ class Shaper:
             "SubStatus": "NFS",
             "CanShare": True,
             "Comments": True,
-            "PreferredDisplayFileExtension": "JPG",
+            "PreferredDisplayFileExtension": format_,
         }
 
-    def _archived(self, photo: Photo) -> Item:
+    def _archived(self, photo: Photo, home: Album) -> Item:
         size, md5 = pictures.fingerprint(photo)
-        return {"ArchivedUri": self.picture_url(photo, "D"), "ArchivedSize": size, "ArchivedMD5": md5}
+        return {"ArchivedUri": self.picture_url(photo, "D", home), "ArchivedSize": size, "ArchivedMD5": md5}
 
     def _image_links(self, photo: Photo, home: Album) -> dict[str, links.Link]:
+        table = links.OWN_IMAGE if self.is_owner else links.IMAGE
         return links.links(
-            links.OWN_IMAGE if self.is_owner else links.IMAGE,
+            {**table, **links.VIDEO} if photo.film else table,
             image=image_id(photo),
             home=home.key,
             user=self.library.nickname,
         )
 
-    def picture_url(self, photo: Photo, code: str) -> str:
-        """The address of the bytes. The hash is there because SmugMug has one; nobody checks it."""
-        digest = sha256(f"{photo.key}:{code}".encode()).hexdigest()[:41]
+    def picture_url(self, photo: Photo, code: str, home: Album, *, ending: str = "jpg") -> str:
+        """The address of the bytes; it changes with the album's name and the photo's serial.
+
+        The hash is there because SmugMug has one; nobody checks it.
+        """
+        digest = sha256(f"{home.url_name}:{photo.key}:{photo.serial}:{code}".encode()).hexdigest()[:41]
         name = quote(photo.file_name.rpartition(".")[0] or photo.file_name or photo.key)
-        return f"{self.base}/photos/i-{photo.key}/{photo.serial}/{digest}/{code}/{name}-{code}.jpg"
+        return f"{self.base}/photos/i-{photo.key}/{photo.serial}/{digest}/{code}/{name}-{code}.{ending}"
 
     def _web_page(self, photo: Photo, album: Album) -> str:
         return f"{self.base}/{quote(album.url_name)}/i-{photo.key}"

@@ -1,21 +1,22 @@
 """A library of any size for load work: a photo is made when it is asked for, from the real files' bytes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import overload
+from typing import Any, overload
 
 from .catalogue import credits
-from .collection import KEY_LETTERS, Album, Camera, Frame, Library, Photo, Shot
+from .collection import KEY_LETTERS, Album, Frame, Photo, Shot
+from .holdings import CAMERA, Library
 
 START = datetime(2015, 1, 1, 8, 0, 0)
-CAMERA = Camera("Canon", "Canon EOS R6", "RF24-105mm F4 L IS USM", "IMG_")
 KEYWORD_SETS = ((), (), ("holiday", "family"), (), ("landscape",), ())
 
 
 @dataclass(frozen=True)
 class Roll(Sequence[Photo]):
-    """The photos of one synthetic album. They are made anew at every look, so changing one has no effect."""
+    """The photos of one synthetic album. They are made anew at every look, so changing one has no effect:
+    the library's methods first make a list of the roll."""
 
     first: int  # running number of the first photo
     length: int
@@ -34,18 +35,58 @@ class Roll(Sequence[Photo]):
 
 @dataclass
 class SyntheticLibrary(Library):
-    """Finds a photo by its key without looking through all of them."""
+    """Finds a photo by its key without looking through all of them. Change it by its methods only."""
 
     photos_per_album: int = 0
+    _born: tuple[Album, ...] = field(default=(), repr=False)
+    _by_key: dict[str, Album] = field(default_factory=dict, repr=False)
+    _changeable: dict[str, Photo] = field(default_factory=dict, repr=False)  # those that are not on a roll
+
+    def __post_init__(self) -> None:
+        self._born = tuple(self.albums)
+        self._by_key = {album.key: album for album in self.albums}
+
+    def album(self, key: str) -> Album | None:
+        return self._by_key.get(key)
 
     def home(self, image_key: str) -> tuple[Album, Photo] | None:
+        photo = self._changeable.get(image_key)
+        if photo:
+            return self._by_key[photo.home], photo
         number = _number(image_key)
         if number is None or not self.photos_per_album:
             return None
         album, index = divmod(number, self.photos_per_album)
-        if album >= len(self.albums):
+        if album >= len(self._born) or not isinstance(self._born[album].photos, Roll):
             return None
-        return self.albums[album], self.albums[album].photos[index]
+        return self._born[album], self._born[album].photos[index]
+
+    def add_album(self, name: str, **values: Any) -> Album:
+        with self.lock:
+            album = super().add_album(name, **values)
+            self._by_key[album.key] = album
+            return album
+
+    def remove_album(self, album_key: str) -> None:
+        with self.lock:
+            super().remove_album(album_key)
+            del self._by_key[album_key]
+
+    def _photos(self, album: Album) -> list[Photo]:
+        if isinstance(album.photos, Roll):
+            album.photos = [replace(photo, home=album.key) for photo in album.photos]
+            self._changeable |= {photo.key: photo for photo in album.photos}
+        return super()._photos(album)
+
+    def _may_hold(self, _image_key: str) -> list[Album]:
+        return [album for album in self.albums if not isinstance(album.photos, Roll)]
+
+    def _remember(self, photo: Photo) -> None:
+        self._changeable[photo.key] = photo
+
+    def _forget(self, photos: Sequence[Photo]) -> None:
+        for photo in photos:
+            self._changeable.pop(photo.key, None)
 
 
 def synthetic_library(albums: int, photos: int) -> SyntheticLibrary:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+PARENT = os.getppid()  # looked up at once: it may have ended before somebody asks to leave with it
 LAST_SECONDS = 8.0  # between asking the process to leave and ending it; under the ten that a restart may wait
 
 
@@ -16,10 +17,11 @@ def _ask_to_leave() -> None:
 
 
 def leave_with_parent(callback: Callable[[], None] = _ask_to_leave, interval: float = 1.0) -> None:
-    """Call back once the parent process has ended (a look every `interval` s); end this one 8 s later."""
-    threading.Thread(
-        target=_watch, args=(os.getppid(), callback, interval), name="leave-with-parent", daemon=True
-    ).start()
+    """Call back once the parent process has ended (a look every `interval` s); end this one 8 s later.
+
+    The parent is the one that this process had when the module was loaded, so not for use after a fork.
+    """
+    threading.Thread(target=_watch, args=(PARENT, callback, interval), name="leave-with-parent", daemon=True).start()
 
 
 def _watch(parent: int, callback: Callable[[], None], interval: float) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 NAME = "targetvision"  # of the database and of its superuser
 PORT = 5432  # only a part of the socket's name: nothing listens on TCP
 SOCKETS = Path("/tmp")  # what is made there is refused unless it belongs to the right user
+FULL_BYTES = 1_000_000
 READY = "ready"  # what the guardian says to a holder; anything else is why it cannot be
 
 
@@ -47,6 +49,11 @@ class Places:
     @property
     def valkey_data(self) -> Path:
         return self.data_dir / "valkey"
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether the disk of the data has no room even to say so in a log."""
+        return shutil.disk_usage(self.data_dir).free < FULL_BYTES
 
     @property
     def run_dir(self) -> Path:

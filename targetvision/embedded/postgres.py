@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -34,6 +35,7 @@ OPTIONS = {
     "dynamic_shared_memory_type": "mmap",
     "log_checkpoints": "off",
 }
+CLUSTER_BYTES = 100_000_000  # 44 MB when new, and the first work needs a little
 TROUBLE = re.compile(r"(?:FATAL|PANIC|error|postgres): +(.+)")
 
 
@@ -93,6 +95,11 @@ class Postgres:
             shutil.rmtree(draft)
         make_private(draft, owner=self._owner)
         log_size = self._places.log.stat().st_size
+        if shutil.disk_usage(draft).free < CLUSTER_BYTES:
+            raise EmbeddedError(
+                f"There is too little room on the disk of {self._places.data_dir}: "
+                f"a new database takes {CLUSTER_BYTES // 1_000_000} MB."
+            )
         process = spawn([str(self._binaries / "initdb"), "-D", str(draft), *CLUSTER], account=self._account)
         if process.wait() != 0:
             raise EmbeddedError(f"Postgres could not make its data folder: {self._trouble(log_size)}.")
@@ -132,7 +139,10 @@ class Postgres:
         """What Postgres complained of last since the log had that many bytes."""
         with self._places.log.open("rb") as log:
             log.seek(log_size)
-            complaints = TROUBLE.findall(log.read().decode(errors="replace"))
+            said = log.read().decode(errors="replace")
+        if os.strerror(errno.ENOSPC) in said or self._places.is_disk_full:
+            return f"there is no room left on the disk of {self._places.data_dir}"
+        complaints = TROUBLE.findall(said)
         return complaints[-1].rstrip(".") if complaints else f"{self._places.log} says why"
 
 

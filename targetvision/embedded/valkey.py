@@ -37,6 +37,10 @@ class Valkey:
         """The server's process, once it answers."""
         process = spawn(self._command())
         if not wait_until(self._answers, process, START_SECONDS):
+            if self._places.is_disk_full:
+                raise EmbeddedError(
+                    f"Valkey did not start: there is no room left on the disk of {self._places.data_dir}."
+                )
             raise EmbeddedError(f"Valkey did not start; {self._places.log} says why.")
         return process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -26,13 +27,15 @@ ALBUMS, PHOTOS = 14, 2
 WORKER = ("manage.py", "rqworker", "smugmug", "metadata", "--worker-class", "metadata.worker.Worker")
 LONG = 60_000  # milliseconds
 
-# Keeps every text that the card of a run has had.
-COLLECT = """() => {
-    const texts = (window.seen = []);
-    const look = () => document.querySelectorAll('.run small.num').forEach(
-        (figures) => texts.includes(figures.textContent) || texts.push(figures.textContent));
-    new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
-}"""
+# Keeps every text that the card of a run has had, over reloads of the page.
+COLLECT = """
+new MutationObserver(() => {
+    const seen = JSON.parse(sessionStorage.seen || '[]');
+    for (const {textContent: text} of document.querySelectorAll('.run small.num'))
+        if (text && !seen.includes(text)) seen.push(text);
+    sessionStorage.seen = JSON.stringify(seen);
+}).observe(document, {childList: true, subtree: true});
+"""
 
 
 @pytest.fixture
@@ -93,26 +96,24 @@ def connect(page: Page) -> None:
 
 
 def sync_and_watch(page: Page) -> list[str]:
-    """The figures that the card of the sync showed, each once, until the page had its new numbers."""
+    """The figures that the card of the sync showed while it ran, each once."""
+    page.add_init_script(COLLECT)
     page.get_by_role("button", name="Sync").click()
-    page.evaluate(COLLECT)
-    seen: list[str] = []
-    expect(page.locator(".run")).to_contain_text("Syncing")
-    while page.get_by_role("button", name="Cancel").is_visible():
-        seen = page.evaluate("window.seen || []") or seen
-        page.wait_for_timeout(100)
-    expect(page.get_by_text(f"photos in {ALBUMS} albums")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Syncing")).to_be_visible()
+    expect(page.get_by_text("Sync finished")).to_be_visible(timeout=LONG)
+    expect(page.locator(".way")).to_contain_text(f"photos in {ALBUMS} albums")
     run = SyncRun.objects.get()
     assert (run.state, run.done, run.total) == ("succeeded", ALBUMS, ALBUMS)
     assert Photo.objects.count() == ALBUMS * PHOTOS
-    return [figures for figures in seen if figures]
+    seen = json.loads(page.evaluate("sessionStorage.seen"))
+    return [figures for figures in seen if figures.startswith("album ")]
 
 
 def assert_polling_has_stopped(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(2_500)  # polls are a second apart
-    assert asked == []
+    assert [url for url in asked if "/runs/" in url] == []
 
 
 def describe(page: Page) -> None:

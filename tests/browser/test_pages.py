@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
@@ -20,7 +19,16 @@ LOOKS = [(width, scheme) for width in (DESK, TELEPHONE) for scheme in ("dark", "
 def addresses(account: Account) -> Iterator[str]:
     """Every page of a library in the middle of the work."""
     album = Album.objects.get(account=account, title="Animals")
-    yield from ("/", "/albums/", "/albums/?q=nowhere", "/review/", "/smugmug/connect", "/password/", "/nowhere")
+    yield from (
+        "/",
+        "/albums/",
+        "/albums/?q=nowhere",
+        "/review/",
+        "/smugmug/connect",
+        "/settings/",
+        "/password/",
+        "/nowhere",
+    )
     yield f"/albums/{album.pk}/"
     yield f"/albums/{album.pk}/?show=failed"
     approved, undescribed = Photo.objects.filter(ai_metadata__approved=True), Photo.objects.filter(ai_metadata=None)
@@ -55,14 +63,23 @@ def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
     for address in addresses(worked_on):
         page.goto(address)
         found += faults(page)
-    assert found == []
+    page.goto("/review/")
+    page.keyboard.press("x")
+    found += faults(page)
+    page.locator(".account > summary").click()
+    assert found + faults(page) == []
 
 
 def test_show_any_page_to_a_newcomer_has_no_fault_either(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/")
+    expect(page.get_by_role("heading", name="Make the first user")).to_be_visible()
     found = faults(page)
-    page = open_page(user=UserFactory())
+    newcomer = UserFactory()
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    found += faults(page)
+    page = open_page(user=newcomer)
     for address in ("/", "/albums/", "/review/"):
         page.goto(address)
         found += faults(page)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from metadata import process, workflow
-from metadata.models import AIMetadata
-from smugmug import oauth, sync
-from smugmug.models import Account, Album, Photo
+from metadata.models import AIMetadata, ProcessingRun
+from smugmug import oauth
+from smugmug.models import Account, Album, Photo, SyncRun
 from tests.browser.conftest import DESK, TELEPHONE, OpenPage
 from tests.factories import UserFactory
 
@@ -48,6 +50,7 @@ def pages(account: Account) -> Iterator[tuple[str, str]]:
     yield "album", f"/albums/{animals.pk}/"
     yield "photo", f"/photos/{edited.pk}/"
     yield "review", "/review/"
+    yield "settings", "/settings/"
     yield "connect", "/smugmug/connect"
     yield "password", "/password/"
     yield "not-found", "/nowhere"
@@ -60,7 +63,7 @@ class Camera:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def take(self, page: Page, name: str) -> None:
+    def take(self, page: Page, name: str, *, whole: bool = True) -> None:
         for viewport in (DESK, TELEPHONE):
             for scheme in ("dark", "light"):
                 page.set_viewport_size(viewport)
@@ -68,7 +71,7 @@ class Camera:
                 page.evaluate("document.querySelectorAll('img').forEach((image) => (image.loading = 'eager'))")
                 page.wait_for_load_state("networkidle")
                 path = self.folder / f"{name}-{scheme}-{viewport['width']}.png"
-                page.screenshot(path=path, full_page=True)
+                page.screenshot(path=path, full_page=whole)
                 assert path.stat().st_size > 5_000
 
 
@@ -86,7 +89,39 @@ def test_photograph_every_page(open_page: OpenPage, screenshots: Path, described
     page = open_page(user=described.owner, refusals=(404,))
     for name, address in pages(described):
         page.goto(address)
-        camera.take(page, name)
-    sync.start(described, by=described.owner)
+        camera.take(page, name, whole=name != "review")  # its buttons stick to the edge of the window
+    page.goto("/review/")
+    page.keyboard.press("x")
+    camera.take(page, "review-reject", whole=False)
+    page.goto("/albums/")
+    page.locator(".account > summary").click()
+    camera.take(page, "menu", whole=False)
+    under_way(described)
     page.goto("/")
-    camera.take(page, "dashboard-syncing")
+    camera.take(page, "dashboard-busy")
+
+
+def under_way(account: Account) -> None:
+    """A sync that SmugMug holds up, and a describing run in full swing."""
+    now = timezone.now()
+    begun = {"state": "running", "requested_by": account.owner, "heartbeat_at": now}
+    SyncRun.objects.create(
+        account=account,
+        total=6,
+        done=4,
+        photos_seen=31,
+        requests_made=9,
+        started_at=now - timedelta(seconds=3),
+        waiting_for="Waiting for SmugMug until 14:03:20 UTC (it asked us to slow down).",
+        **begun,
+    )
+    ProcessingRun.objects.create(
+        account=account,
+        total=58,
+        done=31,
+        described=31,
+        describer="local",
+        model="efficientnet-lite0",
+        started_at=now - timedelta(seconds=8),
+        **begun,
+    )

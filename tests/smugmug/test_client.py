@@ -141,8 +141,7 @@ def test_list_images_that_shift_while_paging_gives_none_twice_and_is_nonsense(cl
     seen += keys_of(next(pages))
     album.photos.insert(0, own_smugmug.library.albums[1].photos[0])
     with pytest.raises(SmugMugNonsense, match="images were listed"):
-        for page in pages:
-            seen += keys_of(page)
+        seen.extend(key for page in pages for key in keys_of(page))
 
     assert seen == before
 

@@ -65,7 +65,15 @@ def test_sync_whole_library_mirrors_every_album(account, smugmug):
         (row.album_key, row.album_id, row.title, row.description, row.image_count, row.privacy, row.url_path)
         for row in rows
     ] == [
-        (album.key, album.node_id, album.name, album.description, len(album.photos), album.privacy, f"/{album.url_name}")
+        (
+            album.key,
+            album.node_id,
+            album.name,
+            album.description,
+            len(album.photos),
+            album.privacy,
+            f"/{album.url_name}",
+        )
         for album in sorted(smugmug.library.albums, key=lambda album: album.key)
     ]
     for row in rows:
@@ -575,6 +583,25 @@ def test_carry_on_cancelled_removes_nothing(own_account, own_smugmug, monkeypatc
 
     assert SyncRun.objects.get(pk=run.pk).state == RunState.CANCELLED
     assert Photo.objects.get(image_key=photo.key).removed_at is None
+
+
+def test_carry_on_cancelled_while_it_asks_for_lost_photos_removes_none(own_account, own_smugmug, monkeypatch):
+    sync_all(own_account)
+    lost = [own_smugmug.library.albums[0].photos.pop(0) for _ in range(2)]
+    run, _ = sync.start(own_account, by=None)
+    client, asked = oauth.connect(own_account), []
+
+    def has_image(image_id):
+        asked.append(image_id)
+        return not SyncRun.objects.get(pk=run.pk).cancel()
+
+    monkeypatch.setattr(client, "has_image", has_image)
+
+    assert sync.carry_on(run, client=client, seconds=60) is True
+
+    assert len(asked) == 1
+    assert SyncRun.objects.get(pk=run.pk).state == RunState.CANCELLED
+    assert not Photo.objects.filter(image_key__in=keys_of(lost)).exclude(removed_at=None).exists()
 
 
 @pytest.mark.parametrize("state", [RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.PAUSED])

@@ -73,9 +73,7 @@ def submit(port: int, path: str, **fields: str) -> requests.Response:
     with requests.Session() as browser:
         page = browser.get(f"http://127.0.0.1:{port}{path}", timeout=10)
         [token] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
-        return browser.post(
-            page.url, data={"csrfmiddlewaretoken": token, **fields}, timeout=10, allow_redirects=False
-        )
+        return browser.post(page.url, data={"csrfmiddlewaretoken": token, **fields}, timeout=10, allow_redirects=False)
 
 
 def test_up_that_is_interrupted_ends_well_and_leaves_nothing(home):
@@ -106,6 +104,15 @@ def test_up_that_is_killed_leaves_nothing_but_the_data(home):
 
 def test_up_whose_parent_is_killed_leaves_nothing(home):
     make = home.up([*LIKE_MAKE, *UP, "--with-parent"])
+
+    make.send(signal.SIGKILL)
+
+    assert home.gets_quiet(), home.processes
+
+
+def test_up_whose_parent_is_killed_while_it_starts_leaves_nothing(home):
+    make = home.start([*LIKE_MAKE, *UP, "--with-parent"])
+    assert wait_for(lambda: "postgres" in kinds_of(home.data_dir), START_SECONDS), make.output
 
     make.send(signal.SIGKILL)
 

@@ -5,7 +5,7 @@ import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from smugmug.sandbox import Sandbox
+from smugmug.sandbox import Sandbox, odd_library
 
 JSON = {"Accept": "application/json"}
 
@@ -13,18 +13,23 @@ JSON = {"Accept": "application/json"}
 class Caller:
     """Calls the API of one stand-in, signed with one token or, without one, with the key alone."""
 
-    def __init__(self, sandbox: Sandbox, access: str | None = "Full") -> None:
+    def __init__(self, sandbox: Sandbox, access: str | None = "Full", permissions: str = "Read") -> None:
         self.sandbox = sandbox
         self.session = requests.Session()
         self.session.headers.update(JSON)
         if access:
-            token, secret = sandbox.grant(access)
+            token, secret = sandbox.grant(access, permissions)
             self.session.auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret)
         else:
             self.session.params = {"APIKey": sandbox.api_key}
 
     def fetch(self, path: str, **params: Any) -> requests.Response:
         return self.session.get(f"{self.sandbox.url}{path}", params=params, allow_redirects=False, timeout=10)
+
+    def send(self, method: str, path: str, **body: Any) -> requests.Response:
+        """A write, with `json` or `data` as its body."""
+        url = f"{self.sandbox.url}{path}"
+        return self.session.request(method, url, allow_redirects=False, timeout=10, **body)
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """The whole answer; a call that fails fails the test."""
@@ -58,13 +63,26 @@ def fresh() -> Iterator[Sandbox]:
 def calling() -> Iterator[Callable[..., Caller]]:
     callers: list[Caller] = []
 
-    def call(sandbox: Sandbox, access: str | None = "Full") -> Caller:
-        callers.append(Caller(sandbox, access))
+    def call(sandbox: Sandbox, access: str | None = "Full", permissions: str = "Read") -> Caller:
+        callers.append(Caller(sandbox, access, permissions))
         return callers[-1]
 
     yield call
     for caller in callers:
         caller.session.close()
+
+
+@pytest.fixture
+def editor(fresh: Sandbox, calling: Callable[..., Caller]) -> Caller:
+    """May change the library of `fresh`."""
+    return calling(fresh, "Full", "Modify")
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[Sandbox]:
+    """A stand-in that holds everything a client trips over, for tests that leave it as it was."""
+    with Sandbox(library=odd_library()) as running:
+        yield running
 
 
 @pytest.fixture

@@ -442,15 +442,6 @@ def test_ask_without_accepting_json_gets_a_page(sandbox):
     assert data.json()["Response"]["User"]["NickName"] == "demo"
 
 
-def test_write_is_not_allowed(owner, sandbox, outdoors):
-    url = f"{sandbox.url}/api/v2/image/{outdoors.photos[0].key}-0"
-
-    answer = owner.session.patch(url, json={"Title": "x"}, timeout=10)
-
-    assert answer.status_code == 405
-    assert outdoors.photos[0].title != "x"
-
-
 def test_ask_pretty_indents(owner):
     assert "\n" in owner.fetch("/api/v2!authuser?_pretty=").text
     assert "\n" not in owner.fetch("/api/v2!authuser").text

@@ -406,3 +406,56 @@ def test_revoke_makes_tokens_worthless_and_forgets_the_grant(fresh):
         "oauth_problem=token_rejected"
     )
     assert "granted" not in page.text.partition("</style>")[2]
+
+
+def test_services_page_raises_the_grant_of_tokens_there_are(fresh, calling):
+    caller = calling(fresh, "Public", "Read")
+    path = f"/api/v2/image/{fresh.library.albums[0].photos[0].key}-0"
+    before = caller.send("PATCH", path, json={"Title": "x"})
+
+    page = requests.get(fresh.services_url, timeout=10)
+    saved = requests.post(
+        fresh.services_url, data={"Access": "Full", "Permissions": "Modify", "answer": "authorize"}, timeout=10
+    )
+
+    assert before.status_code == 403
+    assert "<option selected>Public</option>" in page.text
+    assert "<option selected>Modify</option>" in saved.text
+    assert caller.send("PATCH", path, json={"Title": "x"}).status_code == 200
+    assert len(caller.read("/api/v2/user/demo!albums")) == 6
+    page, _redirect = press(fresh, start(fresh), "authorize", permissions="Read")
+    assert "You have granted <b>Full, Modify</b> before" in page.text
+
+
+def test_services_page_lowers_the_grant(fresh, calling):
+    caller = calling(fresh, "Full", "Modify")
+
+    requests.post(fresh.services_url, data={"Access": "Public", "Permissions": "Read"}, timeout=10)
+
+    assert len(caller.read("/api/v2/user/demo!albums")) == 5
+
+
+def test_services_page_revokes(fresh, calling):
+    caller = calling(fresh)
+
+    page = requests.post(fresh.services_url, data={"answer": "revoke"}, timeout=10)
+
+    assert "No application has access" in page.text
+    assert refusal(caller.fetch("/api/v2!authuser")) == "oauth_problem=token_rejected"
+
+
+@pytest.mark.parametrize("level", [{}, {"Access": "All", "Permissions": "Read"}])
+def test_services_page_for_an_unknown_level_changes_nothing(fresh, calling, level):
+    caller = calling(fresh)
+
+    answer = requests.post(fresh.services_url, data=level, timeout=10)
+
+    assert answer.status_code == 400
+    assert len(caller.read("/api/v2/user/demo!albums")) == 6
+
+
+def test_services_page_without_any_token_grants_nothing(fresh):
+    requests.post(fresh.services_url, data={"Access": "Full", "Permissions": "Modify"}, timeout=10)
+
+    assert fresh.authority.standing() == (None, 0)
+    assert requests.put(fresh.services_url, timeout=10).status_code == 405

@@ -242,3 +242,32 @@ def test_fetch_what_is_not_there_is_a_404_page(sandbox, path):
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_fetch_private_picture_needs_the_owners_signature_where_it_is_switched_on(fresh, calling):
+    album = fresh.library.albums[0]
+    fresh.library.edit_album(album.key, privacy="Private")
+    owner, public = calling(fresh), calling(fresh, "Public")
+    url = owner.read(f"/api/v2/album/{album.key}!images")[0]["ThumbnailUrl"]
+    open_url = owner.read(f"/api/v2/album/{fresh.library.albums[1].key}!images")[0]["ThumbnailUrl"]
+
+    def status(session, address=url):
+        return session.get(address, timeout=10).status_code
+
+    before = status(requests)
+    fresh.private_bytes_need_signature = True
+
+    assert before == 200
+    assert (status(requests), status(public.session), status(owner.session)) == (401, 401, 200)
+    assert status(requests, open_url) == 200
+
+
+def test_fetch_private_picture_collected_into_a_public_album_needs_no_signature(fresh):
+    album, other = fresh.library.albums[:2]
+    fresh.library.edit_album(album.key, privacy="Private")
+    fresh.library.collect_photo(album.photos[0].key, other.key)
+    fresh.private_bytes_need_signature = True
+
+    address = f"{fresh.url}/photos/i-{album.photos[0].key}/0/x/Th/x-Th.jpg"
+
+    assert requests.get(address, timeout=10).status_code == 200

@@ -13,8 +13,8 @@ import requests
 from django.core.management import CommandError
 
 from smugmug.management.commands.smugmug_sandbox import Command
-from smugmug.sandbox import Sandbox, library
-from smugmug.sandbox.commandline import parser, serve
+from smugmug.sandbox import Faults, Sandbox, library
+from smugmug.sandbox.commandline import _sandbox, parser, serve
 
 ROOT = Path(__file__).parents[3]
 
@@ -96,7 +96,7 @@ def test_run_command_serves_until_it_is_told_to_stop():
         stderr=subprocess.PIPE,
         text=True,
     )
-    out = "".join(process.stdout.readline() for _line in range(7))
+    out = "".join(process.stdout.readline() for _line in range(8))
     url = re.search(r"http://127\.0\.0\.1:\d+", out)[0]
     page = requests.get(f"{url}/secret?token=x", timeout=10)
     process.send_signal(signal.SIGTERM)
@@ -114,6 +114,7 @@ def test_run_command_serves_until_it_is_told_to_stop():
         assert f"  export {line}\n" in out
     assert rest == "Stopped.\n"
     assert err == "GET /secret\n"
+    assert "/settings/authorized-services" in out
 
 
 def test_run_command_stops_serving_when_the_signal_comes(monkeypatch):
@@ -135,6 +136,7 @@ def test_run_command_stops_serving_when_the_signal_comes(monkeypatch):
 def test_run_manage_command_on_a_taken_port_is_a_command_error():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = {"port": taken.getsockname()[1], "albums": None, "photos": None, "state": None}
+        options |= {"odd": False, "faults": "", "slow": False}
         with pytest.raises(CommandError, match="cannot be used"):
             Command().handle(**options, verbose=False)
 
@@ -188,3 +190,30 @@ def test_parse_command_with_an_impossible_count_is_refused(number, capsys):
         parser().parse_args(["--albums", number])
 
     assert "--albums" in capsys.readouterr().err
+
+
+def test_run_command_with_odd_and_faults_serves_both(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
+    options = parser().parse_args(["--port=0", "--odd", "--faults", "429=7,500=11,drop=13,504=3,404=/a.b", "--slow"])
+
+    sandbox = _sandbox(options)
+    sandbox.stop()
+
+    assert len(sandbox.library.albums) == 11
+    assert sandbox.faults == Faults(
+        page_not_found=r"/a\.b", drop=13, too_many=7, empty_error=11, timeout_but_applied=3, is_slow=True
+    )
+
+
+def test_run_command_without_faults_has_none():
+    sandbox = _sandbox(parser().parse_args(["--port=0"]))
+    sandbox.stop()
+
+    assert sandbox.faults == Faults()
+    assert len(sandbox.library.albums) == 6
+
+
+@pytest.mark.parametrize("text", ["429", "429=x", "429=0", "418=3", "drop=", "404="])
+def test_run_command_with_an_unknown_fault_names_it(text):
+    with pytest.raises(ValueError, match=f"{text} is no fault"):
+        serve(parser().parse_args(["--port=0", "--faults", text]), say=print)

@@ -1,0 +1,167 @@
+"""Jobs: a second start does nothing, a stop gives back, and what the queue lost is found again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django_rq
+import pytest
+from django.utils import timezone
+from rq.cron import CronScheduler
+from rq.exceptions import ShutDownImminentException
+
+from metadata import jobs, process
+from metadata.models import AIMetadata, PhotoEmbedding, ProcessingRun
+from smugmug.models import Album
+from targetvision.models import RunState
+from tests.conftest import FakeDescriber
+from tests.factories import AIMetadataFactory, ProcessingRunFactory
+
+pytestmark = pytest.mark.django_db
+
+Enqueued = list[tuple[str, tuple[Any, ...]]]
+NewRun = Callable[..., ProcessingRun]
+
+
+@pytest.fixture(autouse=True)
+def _configured(describer: FakeDescriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "configured_describer", lambda: describer)
+
+
+def ago(**units: float) -> Any:
+    return timezone.now() - timedelta(**units)
+
+
+def test_process_photos_of_a_run_that_is_gone_does_nothing(describer: FakeDescriber, enqueued: Enqueued):
+    jobs.process_photos(str(uuid.uuid4()))
+
+    assert describer.pictures == []
+    assert enqueued == []
+
+
+def test_process_photos_finishes_and_enqueues_nothing(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued
+):
+    run = new_run()
+
+    jobs.process_photos(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.described) == (RunState.SUCCEEDED, 3)
+    assert enqueued == []
+
+
+def test_process_photos_twice_describes_once(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued
+):
+    run = new_run()
+
+    jobs.process_photos(str(run.pk))
+    jobs.process_photos(str(run.pk))
+
+    assert len(describer.pictures) == 3
+    assert enqueued == []
+
+
+def test_process_photos_when_its_slice_is_over_enqueues_the_rest(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
+    run = new_run()
+
+    jobs.process_photos(str(run.pk))
+
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    assert enqueued == [("process_photos", (str(run.pk),))]
+
+
+def test_process_photos_when_the_worker_is_stopped_gives_everything_back(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued
+):
+    describer.failures = [ShutDownImminentException("stop", {})]
+    run = new_run()
+
+    with pytest.raises(ShutDownImminentException):
+        jobs.process_photos(str(run.pk))
+
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+    assert set(AIMetadata.objects.values_list("processing_status", "claimed_until", "attempts")) == {
+        ("pending", None, 0)
+    }
+    assert enqueued == [("process_photos", (str(run.pk),))]
+
+
+@pytest.mark.parametrize(
+    ("state", "times"),
+    [
+        ("running", {"heartbeat_at": ago(minutes=5)}),
+        ("queued", {"heartbeat_at": ago(minutes=5)}),
+        ("queued", {"created_at": ago(minutes=5)}),
+    ],
+)
+def test_resume_stalled_processing_enqueues_a_run_that_nobody_works_on(
+    enqueued: Enqueued, state: str, times: dict[str, Any]
+):
+    run = ProcessingRunFactory(state=state, **times)
+
+    jobs.resume_stalled_processing()
+
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+    assert timezone.now() - run.heartbeat_at < timedelta(minutes=1)
+    assert enqueued == [("process_photos", (str(run.pk),))]
+
+
+def test_resume_stalled_processing_a_second_time_enqueues_nothing_more(enqueued: Enqueued):
+    ProcessingRunFactory(state="running", heartbeat_at=ago(minutes=5))
+
+    jobs.resume_stalled_processing()
+    jobs.resume_stalled_processing()
+
+    assert len(enqueued) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "silent_for"),
+    [("running", 5), ("queued", 5), ("paused", 9_999), ("succeeded", 9_999), ("cancelled", 9_999), ("failed", 9_999)],
+)
+def test_resume_stalled_processing_leaves_other_runs_alone(enqueued: Enqueued, state: str, silent_for: int):
+    run = ProcessingRunFactory(state=state, heartbeat_at=ago(seconds=silent_for))
+
+    jobs.resume_stalled_processing()
+
+    run.refresh_from_db()
+    assert run.state == state
+    assert enqueued == []
+
+
+def test_embed_photo_makes_a_vector(describer: FakeDescriber):
+    words = AIMetadataFactory(described=True)
+
+    jobs.embed_photo(str(words.photo_id))
+
+    assert PhotoEmbedding.objects.get().photo_id == words.photo_id
+    assert describer.pictures == []
+
+
+def test_enqueue_for_all_workers_enqueues_one_job_each(settings: Any, enqueued: Enqueued):
+    settings.WORKERS = 3
+    run = ProcessingRunFactory()
+
+    jobs.enqueue_for_all_workers(run)
+
+    assert enqueued == [("process_photos", (str(run.pk),))] * 3
+
+
+def test_cron_enqueues_both_reconcilers_every_few_seconds():
+    scheduler = CronScheduler(connection=django_rq.get_connection("metadata"))
+
+    scheduler.load_config_from_file("metadata.cron")
+
+    found = {(job.func.__name__, job.queue_name, job.interval) for job in scheduler.get_jobs()}
+    assert found >= {("resume_stalled_syncs", "smugmug", 15), ("resume_stalled_processing", "metadata", 15)}

@@ -1,0 +1,222 @@
+"""Decisions: one winner, one step of history, and the machine's words apart from a person's."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from metadata import workflow
+from metadata.models import AIMetadata, MetadataHistory, PhotoEmbedding
+from tests.factories import AIMetadataFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+Enqueued = list[tuple[str, tuple[Any, ...]]]
+
+
+@pytest.fixture
+def grace(db: None) -> User:
+    return UserFactory(username="grace")
+
+
+@pytest.fixture
+def words(db: None) -> AIMetadata:
+    """Described, with a vector."""
+    words = AIMetadataFactory(described=True)
+    PhotoEmbedding.objects.create(photo=words.photo, model="fake-embedding", embedding=[1.0] + [0.0] * 1535)
+    return words
+
+
+def last_step(words: AIMetadata) -> MetadataHistory:
+    return words.history.order_by("-version").first()
+
+
+def standing(words: AIMetadata) -> dict[str, Any]:
+    """Every column as the database has it now, and how many steps led there."""
+    row = AIMetadata.objects.filter(pk=words.pk).values().get()
+    return {**row, "steps": MetadataHistory.objects.filter(metadata=words).count()}
+
+
+# --- Decisions ---------------------------------------------------------------------------------------------
+
+
+def test_approve_unchanged_words_keeps_them_and_says_who(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.approve(words, by=grace, version=1, changes={})
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.approved, words.approved_by) == ("approved", True, "user:grace")
+    assert words.approved_at is not None
+    assert (words.ai_description, words.version) == ("A grey cat on a wall.", 2)
+    step = last_step(words)
+    assert (step.source, step.changed_by, step.change_reason) == ("person", "user:grace", "approved")
+    assert (step.previous_review_status, step.new_review_status) == ("unreviewed", "approved")
+    assert PhotoEmbedding.objects.count() == 1
+    assert enqueued == []
+
+
+def test_approve_edited_words_keeps_both_versions_apart(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.approve(words, by=grace, version=1, changes={"ai_description": "My cat.", "ai_tags": ["mine"]})
+
+    ai, person = MetadataHistory.objects.order_by("version")
+    assert (ai.source, ai.changed_by, ai.new_description) == ("ai", "ai:fake-1", "A grey cat on a wall.")
+    assert (person.source, person.changed_by, person.change_reason) == ("person", "user:grace", "edited and approved")
+    assert (person.previous_description, person.new_description) == ("A grey cat on a wall.", "My cat.")
+    assert (person.previous_tags, person.new_tags) == (["cat", "grey"], ["mine"])
+    assert (person.previous_title, person.new_title) == ("A cat", "A cat")
+    words = AIMetadata.objects.get()
+    assert (words.ai_description, words.ai_tags, words.review_status) == ("My cat.", ["mine"], "approved")
+    assert PhotoEmbedding.objects.count() == 0
+    assert enqueued == [("embed_photo", (str(words.photo_id),))]
+
+
+def test_approve_with_another_alt_text_keeps_the_vector(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.approve(words, by=grace, version=1, changes={"ai_alt_text": "A cat, grey"})
+
+    assert last_step(words).change_reason == "edited and approved"
+    assert last_step(words).new_alt_text == "A cat, grey"
+    assert PhotoEmbedding.objects.count() == 1
+    assert enqueued == []
+
+
+def test_approve_rejected_words_forgets_the_rejection(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.reject(words, by=grace, version=1, reason="Too vague")
+
+    workflow.approve(words, by=grace, version=2, changes={})
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.rejection_reason, words.version) == ("approved", "", 3)
+    assert last_step(words).previous_review_status == "rejected"
+
+
+def test_approve_words_written_by_hand_for_a_failed_photo_makes_it_described(grace: User, enqueued: Enqueued):
+    words = AIMetadataFactory(failed=True)
+
+    workflow.approve(words, by=grace, version=0, changes={"ai_description": "By hand."})
+
+    words = AIMetadata.objects.get()
+    assert (words.processing_status, words.error, words.is_described) == ("completed", "", True)
+    assert (words.review_status, words.confidence_score, words.model) == ("approved", None, "")
+    assert [step.source for step in words.history.all()] == ["person"]
+    assert enqueued == [("embed_photo", (str(words.photo_id),))]
+
+
+@pytest.mark.parametrize("changes", [{}, {"ai_description": "", "ai_title": "Only a title"}])
+def test_approve_without_a_description_is_refused(grace: User, enqueued: Enqueued, changes: dict[str, Any]):
+    words = AIMetadataFactory()
+    before = standing(words)
+
+    with pytest.raises(workflow.NothingToApprove, match="There is no description to approve yet"):
+        workflow.approve(words, by=grace, version=0, changes=changes)
+
+    assert standing(words) == before
+    assert enqueued == []
+
+
+def test_reject_keeps_the_words_and_the_reason(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.reject(words, by=grace, version=1, reason="Wrong subject: it is a dog")
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.rejection_reason) == ("rejected", "Wrong subject: it is a dog")
+    assert (words.ai_description, words.approved, words.approved_by) == ("A grey cat on a wall.", False, "")
+    assert last_step(words).change_reason == "rejected: Wrong subject: it is a dog"
+    assert last_step(words).new_review_status == "rejected"
+    assert PhotoEmbedding.objects.count() == 1
+    assert enqueued == []
+
+
+def test_reject_approved_words_takes_the_approval_back(grace: User, enqueued: Enqueued):
+    words = AIMetadataFactory(approved=True)
+
+    workflow.reject(words, by=grace, version=2, reason="Other")
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.approved_by, words.approved_at, words.approved) == ("rejected", "", None, False)
+
+
+def test_edit_changes_words_and_leaves_their_review(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom"})
+
+    words = AIMetadata.objects.get()
+    assert (words.ai_title, words.review_status, words.version) == ("Tom", "unreviewed", 2)
+    step = last_step(words)
+    assert (step.source, step.change_reason, step.previous_title, step.new_title) == (
+        "person",
+        "edited",
+        "A cat",
+        "Tom",
+    )
+    assert (step.previous_review_status, step.new_review_status) == ("unreviewed", "unreviewed")
+    assert PhotoEmbedding.objects.count() == 0
+    assert enqueued == [("embed_photo", (str(words.photo_id),))]
+
+
+# --- Somebody was faster -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", ["approve", "reject", "edit"])
+def test_decide_on_words_that_have_changed_changes_nothing(
+    words: AIMetadata, grace: User, enqueued: Enqueued, late: str
+):
+    on_page = AIMetadata.objects.get()
+    workflow.approve(words, by=UserFactory(username="ada"), version=1, changes={"ai_description": "Hers."})
+    before, queued = standing(words), list(enqueued)
+    decide = {
+        "approve": lambda: workflow.approve(on_page, by=grace, version=1, changes={"ai_description": "His."}),
+        "reject": lambda: workflow.reject(on_page, by=grace, version=1, reason="Other"),
+        "edit": lambda: workflow.edit(on_page, by=grace, version=1, changes={"ai_description": "His."}),
+    }
+
+    with pytest.raises(workflow.AlreadyDecided) as caught:
+        decide[late]()
+
+    assert str(caught.value) == ("ada was faster: the photo is now “approved”, with “Hers.”. Your text was not saved.")
+    assert standing(words) == before
+    assert enqueued == queued
+    assert on_page.version == 2  # what stands now, for the page to show
+
+
+def test_decide_on_a_version_that_never_was_changes_nothing(grace: User, enqueued: Enqueued):
+    words = AIMetadataFactory(ai_description="By hand.")
+    before = standing(words)
+
+    with pytest.raises(workflow.AlreadyDecided, match="Somebody was faster"):
+        workflow.approve(words, by=grace, version=7, changes={})
+
+    assert standing(words) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_approve_by_many_at_once_has_exactly_one_winner(enqueued: Enqueued):
+    words = AIMetadataFactory(described=True)
+    people = [UserFactory(username=f"person{number}") for number in range(4)]
+    start, won, lost = threading.Barrier(len(people)), [], []
+
+    def decide(person: User) -> None:
+        mine = AIMetadata.objects.get(pk=words.pk)
+        try:
+            start.wait(timeout=10)
+            workflow.approve(mine, by=person, version=1, changes={"ai_description": f"By {person}."})
+            won.append(person.username)
+        except workflow.AlreadyDecided as exc:
+            lost.append(str(exc))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=decide, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+
+    [winner] = won
+    words = AIMetadata.objects.get()
+    assert (words.approved_by, words.ai_description, words.version) == (f"user:{winner}", f"By {winner}.", 2)
+    assert [step.changed_by for step in words.history.filter(source="person")] == [f"user:{winner}"]
+    assert (
+        lost == [f"{winner} was faster: the photo is now “approved”, with “By {winner}.”. Your text was not saved."] * 3
+    )
+    assert enqueued == [("embed_photo", (str(words.photo_id),))]

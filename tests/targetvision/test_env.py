@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from targetvision import env
+from targetvision.env import WrongSetting
+
+from .programs import run
+
+# A database and a queue that nobody has to start, for starts that end before they are asked for.
+NOWHERE = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "unix:///none", "FIELD_ENCRYPTION_KEYS": "k"}
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (lambda: env.flag("THE_ONE", default=True), "maybe"),
+        (lambda: env.choice("THE_ONE", "local", ("openai", "local")), "OpenAI"),
+        (lambda: env.integer("THE_ONE", 5, low=1, high=9), "five"),
+        (lambda: env.integer("THE_ONE", 5, low=1, high=9), "2.5"),
+        (lambda: env.integer("THE_ONE", 5, low=1, high=9), "0"),
+        (lambda: env.integer("THE_ONE", 5, low=1, high=9), "10"),
+        (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "fast"),
+        (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "nan"),
+        (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "inf"),
+        (lambda: env.url("THE_ONE"), "photos.example.org"),
+        (lambda: env.url("THE_ONE"), "ftp://photos.example.org"),
+        (lambda: env.url("THE_ONE"), "https://"),
+        (lambda: env.url("THE_ONE"), "https:photos.example.org"),
+        (lambda: env.url("THE_ONE"), "https://:8000"),
+        (lambda: env.url("THE_ONE"), "https://photos.example.org:port"),
+        (lambda: env.url("THE_ONE"), "https://photos.example.org:99999"),
+        (lambda: env.url("THE_ONE"), "https://[::1"),
+        (lambda: env.required("THE_ONE", "set it"), " "),
+    ],
+)
+def test_read_a_wrong_value_is_a_sentence_that_names_the_variable(monkeypatch, read, value):
+    monkeypatch.setenv("THE_ONE", value)
+
+    with pytest.raises(WrongSetting) as caught:
+        read()
+
+    assert re.fullmatch(r"THE_ONE is .+\.", str(caught.value))
+    assert value.strip() in str(caught.value)
+    assert isinstance(caught.value, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "expected"),
+    [
+        (lambda: env.text("THE_ONE", "x"), " some words ", "some words"),
+        (lambda: env.flag("THE_ONE", default=False), "Yes", True),
+        (lambda: env.flag("THE_ONE", default=True), "off", False),
+        (lambda: env.words("THE_ONE", "x"), "a, b,,c ,", ["a", "b", "c"]),
+        (lambda: env.choice("THE_ONE", "local", ("openai", "local")), "openai", "openai"),
+        (lambda: env.integer("THE_ONE", 5, low=1, high=9), "9", 9),
+        (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "0.5", 0.5),
+        (lambda: env.url("THE_ONE"), "https://photos.example.org:8443/", "https://photos.example.org:8443"),
+        (lambda: env.url("THE_ONE"), "http://[::1]:8000", "http://[::1]:8000"),
+        (lambda: env.required("THE_ONE", "set it"), "here", "here"),
+    ],
+)
+def test_read_a_good_value_gives_it(monkeypatch, read, value, expected):
+    monkeypatch.setenv("THE_ONE", value)
+
+    assert read() == expected
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_read_what_is_absent_or_empty_gives_the_default(monkeypatch, value):
+    monkeypatch.delenv("THE_ONE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("THE_ONE", value)
+
+    assert env.text("THE_ONE", "x") == "x"
+    assert env.flag("THE_ONE", default=True) is True
+    assert env.words("THE_ONE", "a,b") == ["a", "b"]
+    assert env.choice("THE_ONE", "local", ("openai", "local")) == "local"
+    assert env.integer("THE_ONE", 5, low=1, high=9) == 5
+    assert env.decimal("THE_ONE", 0.5, low=0.1, high=9) == 0.5
+    assert env.url("THE_ONE", "https://api.smugmug.com") == "https://api.smugmug.com"
+
+
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn", "targetvision.wsgi"]])
+def test_start_with_a_wrong_port_ends_with_one_sentence(command):
+    ended = run(*command, SECRET_KEY="s", PORT="abc", **NOWHERE)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "PORT is 'abc'; it takes a number from 1 to 65535.\n"
+    assert ended.stdout == ""
+
+
+def test_start_of_gunicorn_with_an_empty_bind_listens_on_this_machine_only():
+    said = run("-m", "gunicorn", "--print-config", "targetvision.wsgi", SECRET_KEY="s", BIND="", PORT="8123", **NOWHERE)
+
+    assert re.search(r"^bind += \['127\.0\.0\.1:8123'\]$", said.stdout, flags=re.MULTILINE), said
