@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.forms import HiddenInput, IntegerField, ModelForm
-from django.http import HttpRequest, HttpResponseRedirect
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from metadata import workflow
 from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
@@ -75,7 +74,7 @@ class AIMetadataAdmin(admin.ModelAdmin):
         if changes:
             workflow.edit(obj, by=request.user, version=form.cleaned_data["seen"], changes=changes)  # type: ignore[arg-type]
 
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Where somebody was faster nothing is saved or logged: the page comes again, with what stands now."""
         try:
             return super().change_view(request, *args, **kwargs)

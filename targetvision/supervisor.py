@@ -21,6 +21,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import SIGNALS, Manager
 from honcho.printer import Message, Printer
 
+from targetvision.embedded.places import Places
 from targetvision.models import Run, RunState
 from targetvision.processes import AlreadyRunning, lead
 from targetvision.start import LEASED
@@ -87,7 +88,11 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
     status: int = manager.returncode or 0
     if status in STOPPED_BY_SIGNAL:
         return 0
-    if status and spoken:
+    if status and Places(settings.DATA_DIR).is_disk_full:
+        sys.stderr.write(
+            f"There is no room left on the disk of {settings.DATA_DIR}: make room, then start this again.\n"
+        )
+    elif status and spoken:
         sys.stderr.write(f"Not everything went well; {log.name} says what.\n")
     return status
 

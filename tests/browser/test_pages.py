@@ -103,6 +103,25 @@ def test_review_on_a_telephone_shows_the_whole_description_above_the_buttons(
     assert description.evaluate("field => field.scrollHeight <= field.clientHeight")
 
 
+def test_choose_the_dark_theme_darkens_every_page_whatever_the_system_wishes(
+    open_page: OpenPage, library_of_ada: Account
+) -> None:
+    page = open_page(user=library_of_ada.owner, color_scheme="light")
+    page.goto("/albums/")
+    light = background(page)
+    page.locator(".account > summary").click()
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_url("**/albums/")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    dark = background(page)
+    page.goto("/")
+    assert background(page) == dark != light
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+
+
 def test_scroll_a_gallery_brings_the_rest_by_itself(open_page: OpenPage, live: str) -> None:
     album = big_album()
     page = open_page(user=album.account.owner)

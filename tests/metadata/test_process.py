@@ -657,15 +657,17 @@ def test_carry_on_by_two_workers_at_once_describes_no_photo_twice(
     mirror: Callable[..., Album], settings: Any, new_run: NewRun, work: Work
 ):
     settings.AI_BATCH_SIZE, settings.AI_CONCURRENCY = 2, 2
-    mirror("Animals", count=10)
+    mirror("Animals", count=14)
     run, slow = new_run(), Slow()
-    shares: list[int] = []
+    start, shares = threading.Barrier(2), []
 
     def one_worker() -> None:
         try:
             seen = FakeDescriber()
             seen.describe = slow.describe  # type: ignore[method-assign]
-            work(ProcessingRun.objects.get(pk=run.pk), by=seen)
+            mine = ProcessingRun.objects.get(pk=run.pk)
+            start.wait(timeout=10)
+            work(mine, by=seen)
             shares.append(len(seen.texts))
         finally:
             connection.close()
@@ -677,10 +679,10 @@ def test_carry_on_by_two_workers_at_once_describes_no_photo_twice(
         worker.join(timeout=30)
 
     run.refresh_from_db()
-    assert (run.state, run.total, run.described, run.failed) == (RunState.SUCCEEDED, 10, 10, 0)
-    assert len(slow.pictures) == len(set(slow.pictures)) == 10
-    assert MetadataHistory.objects.count() == 10
-    assert PhotoEmbedding.objects.count() == 10
+    assert (run.state, run.total, run.described, run.failed) == (RunState.SUCCEEDED, 14, 14, 0)
+    assert len(slow.pictures) == len(set(slow.pictures)) == 14
+    assert MetadataHistory.objects.count() == 14
+    assert PhotoEmbedding.objects.count() == 14
     assert len(shares) == 2
     assert min(shares) > 0  # both had a part in it
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ import requests
 from smugmug import client as client_module
 from smugmug import oauth, sync
 from smugmug.client import SmugMugClient
-from smugmug.models import Account, SyncRun
+from smugmug.models import Account, Album, Photo, SyncRun
 from smugmug.sandbox import Sandbox
 from smugmug.sandbox.messages import Call, Reply
 
@@ -89,3 +89,19 @@ def sync_all(account: Account, client: SmugMugClient | None = None, **options: A
     run, _ = sync.start(account, by=account.owner)
     assert sync.carry_on(run, client=client or oauth.connect(account), seconds=60, **options)
     return run
+
+
+def keys_of(photos: Iterable[Any]) -> list[str]:
+    return [photo.key for photo in photos]
+
+
+def mirrored(album: Any) -> list[str]:
+    """The keys of the photos that stand in an album of the stand-in's, as the mirror has them."""
+    rows = Photo.objects.in_album(Album.objects.get(album_key=album.key))
+    return [row.image_key for row in rows]
+
+
+def listings(sandbox: Sandbox) -> list[str]:
+    """How often the images of each album were asked for."""
+    paths = [request.path.partition("?")[0] for request in sandbox.requests]
+    return sorted(path for path in paths if path.endswith("!images"))

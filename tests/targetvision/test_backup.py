@@ -55,8 +55,8 @@ class Home:
 
     def add_user(self, name: str) -> None:
         self.sql(
-            "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name, last_name, email,"
-            f" date_joined) VALUES ('{name}', '', false, false, true, '', '', '', now())"
+            "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name, last_name,"
+            f" email, date_joined) VALUES ('{name}', '', false, false, true, '', '', '', now())"
         )
 
 

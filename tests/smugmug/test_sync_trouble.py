@@ -1,0 +1,145 @@
+from smugmug import oauth
+from smugmug.client import SmugMugRefused, SmugMugUnavailable
+from smugmug.models import Account, Album, Photo
+from smugmug.sandbox.messages import Reply, problem
+from targetvision.models import RunState
+from tests.factories import AccountFactory, AlbumFactory
+from tests.smugmug.conftest import keys_of, listings, mirrored, sync_all
+
+# --- What is locked, and what fails
+
+
+def test_sync_locked_album_is_a_state_and_no_failure(own_account, own_smugmug, faults):
+    sync_all(own_account)
+    album = own_smugmug.library.albums[0]
+    before = len(listings(own_smugmug))
+
+    def lock(body):
+        # As recorded: a locked album tells neither its name nor how many images it holds.
+        for raw in body["Response"]["Album"]:
+            if raw["AlbumKey"] == album.key:
+                raw.clear()
+                raw.update(SecurityType="Password", AlbumKey=album.key, ResponseLevel="Password")
+
+    faults.change("!albums", lock)
+    run = sync_all(own_account)
+
+    assert (run.state, run.errors, run.albums_locked, run.photos_removed) == (RunState.SUCCEEDED, [], 1, 0)
+    assert run.done == run.total == len(own_smugmug.library.albums) - 1
+    row = Album.objects.get(album_key=album.key)
+    assert (row.is_locked, row.removed_at, row.title) == (True, None, album.name)
+    assert mirrored(album) == keys_of(album.photos)
+    assert f"/api/v2/album/{album.key}!images" not in listings(own_smugmug)[before:]
+    assert Photo.objects.filter(removed_at=None).count() == own_smugmug.library.count_photos()
+
+
+def test_sync_unlocked_album_is_read_again(own_account, own_smugmug):
+    album = own_smugmug.library.albums[0]
+    AlbumFactory(account=own_account, album_key=album.key, is_locked=True)
+
+    sync_all(own_account)
+
+    assert Album.objects.get(album_key=album.key).is_locked is False
+    assert mirrored(album) == keys_of(album.photos)
+
+
+def test_sync_failing_album_is_named_and_the_rest_is_complete(own_account, own_smugmug, faults, slept):
+    broken = own_smugmug.library.albums[2]
+    faults.reply(f"/album/{broken.key}!images", Reply(500))
+
+    run = sync_all(own_account)
+
+    assert run.state == RunState.PARTIAL
+    assert run.errors == [{"key": broken.key, "title": broken.name, "sentence": SmugMugUnavailable.advice}]
+    assert run.done == run.total - 1
+    assert mirrored(broken) == []
+    assert Album.objects.get(album_key=broken.key).synced_at is None
+    for album in own_smugmug.library.albums:
+        assert album is broken or mirrored(album) == keys_of(album.photos)
+    assert Account.objects.get().is_connected
+
+
+def test_sync_album_that_suddenly_lists_nothing_keeps_its_photos(own_account, own_smugmug, faults):
+    sync_all(own_account)
+    album = own_smugmug.library.albums[0]
+    synced_at = Album.objects.get(album_key=album.key).synced_at
+
+    def empty(body):
+        del body["Response"]["AlbumImage"]
+        body["Response"]["Pages"] = {"Total": 0, "Start": 1, "Count": 0, "RequestedCount": 100}
+
+    faults.change(f"/album/{album.key}!images", empty)
+    run = sync_all(own_account)
+
+    assert (run.state, run.photos_removed) == (RunState.PARTIAL, 0)
+    assert [error["key"] for error in run.errors] == [album.key]
+    assert mirrored(album) == keys_of(album.photos)
+    assert Album.objects.get(album_key=album.key).synced_at == synced_at
+
+
+def test_sync_short_listing_keeps_its_photos(own_account, own_smugmug, faults):
+    sync_all(own_account)
+    album = own_smugmug.library.albums[0]
+    faults.change(f"/album/{album.key}!images", lambda body: body["Response"]["AlbumImage"].pop())
+
+    run = sync_all(own_account)
+
+    assert (run.state, [error["key"] for error in run.errors]) == (RunState.PARTIAL, [album.key])
+    assert mirrored(album) == keys_of(album.photos)
+
+
+def test_sync_without_an_answer_to_the_list_fails_and_stays_connected(own_account, faults, slept):
+    faults.reply("!albums", Reply(503))
+
+    run = sync_all(own_account)
+
+    assert (run.state, run.waiting_for) == (RunState.FAILED, SmugMugUnavailable.advice)
+    assert run.finished_at is not None
+    assert Account.objects.get().is_connected
+    assert not Album.objects.exists()
+
+
+def test_sync_with_a_revoked_token_fails_and_marks_the_account(own_account, own_smugmug):
+    sync_all(own_account)
+    before = Photo.objects.present().count()
+    own_smugmug.revoke()
+
+    run = sync_all(own_account)
+
+    assert (run.state, run.waiting_for) == (RunState.FAILED, SmugMugRefused.advice)
+    assert Account.objects.get().state == Account.State.REFUSED
+    assert Photo.objects.present().count() == before > 0
+
+
+def test_sync_refused_in_the_middle_fails_and_marks_the_account(own_account, own_smugmug, faults):
+    other = AccountFactory()
+    faults.reply("!images", problem(401, "oauth_problem=token_rejected"))
+
+    run = sync_all(own_account)
+
+    assert (run.state, run.errors) == (RunState.FAILED, [])
+    assert run.waiting_for == SmugMugRefused.advice
+    own_account.refresh_from_db()
+    other.refresh_from_db()
+    assert (own_account.state, other.state) == (Account.State.REFUSED, Account.State.CONNECTED)
+
+
+def test_sync_without_an_api_key_fails_with_a_sentence(account, smugmug, settings):
+    settings.SMUGMUG_API_KEY = ""
+
+    run = sync_all(account)
+
+    assert run.state == RunState.FAILED
+    assert run.waiting_for.startswith("SMUGMUG_API_KEY and SMUGMUG_API_SECRET are not set")
+    assert Account.objects.get().is_connected
+
+
+def test_sync_asked_to_slow_down_says_until_when(own_account, monkeypatch):
+    client = oauth.connect(own_account)
+    monkeypatch.setattr(client, "waiting_until", 1_767_225_599.0)  # 2025-12-31 23:59:59 UTC
+    said = []
+
+    sync_all(own_account, client, tell=lambda run: said.append(run.waiting_for))
+
+    assert set(said[1:-1]) == {"Waiting for SmugMug until 23:59:59 UTC (it asked us to slow down)."}
+    assert said[-1] == ""
