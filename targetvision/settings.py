@@ -19,7 +19,9 @@ PORT = env.integer("PORT", 8000, low=1, high=65535)
 SITE_URL = env.url("SITE_URL", f"http://localhost:{PORT}")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{urlsplit(SITE_URL).hostname}")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-SECRET_KEY = env.required("SECRET_KEY", "set it to a long random text, or start through manage.py")
+SECRET_KEY = env.required(
+    "SECRET_KEY", "set it to a long random text (it is made only where the database or the queue is TargetVision's own)"
+)
 FIELD_ENCRYPTION_KEYS = env.words("FIELD_ENCRYPTION_KEYS")
 if not FIELD_ENCRYPTION_KEYS:
     raise env.WrongSetting("FIELD_ENCRYPTION_KEYS is not set: a comma list of Fernet keys, the first encrypts.")
