@@ -240,7 +240,7 @@ class Engine:
             if isinstance(exc, Outage | Rejected):
                 raise
             error = RunError(key="embedding", title="Embeddings", sentence=exc.advice)
-            self.run.beat(errors=[*self.run.errors, error])
+            self.run.beat(errors=[each for each in self.run.errors if each != error] + [error])
             return
         self._record("embed", _ms(started), answer)
         claims.save_vectors(texts, answer)

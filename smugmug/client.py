@@ -49,6 +49,12 @@ class SmugMugRefused(SmugMugError):
     advice = "SmugMug refuses our access. Connect the account again, and check SMUGMUG_API_KEY and SMUGMUG_API_SECRET."
 
 
+class SmugMugForbidden(SmugMugError):
+    """We may come in, but not see this."""
+
+    advice = "SmugMug does not let us see this. Check its privacy there, then sync again."
+
+
 class SmugMugGone(SmugMugError):
     """There is no such thing, or not for us."""
 
@@ -224,7 +230,7 @@ def _body(response: requests.Response) -> Json:
     if status in {requests.codes.not_found, requests.codes.gone}:
         raise SmugMugGone(f"SmugMug answered {status}")
     if status == requests.codes.forbidden:
-        raise SmugMugRefused("SmugMug answered 403")
+        raise SmugMugForbidden("SmugMug answered 403")
     if status != requests.codes.ok or not isinstance(body, dict) or not isinstance(body.get("Response"), dict):
         raise SmugMugNonsense(f"SmugMug answered {status} with something that is not its JSON")
     return body

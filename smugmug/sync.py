@@ -139,14 +139,20 @@ def _mirror_albums(run: SyncRun, client: SmugMugClient) -> None:
         Album.objects.filter(pk__in=gone).update(removed_at=timezone.now())
         AlbumPhoto.objects.filter(album__in=gone).delete()
         locked = sum(album.is_locked for album in listed.values())
-        run.beat(albums_listed_at=timezone.now(), total=len(listed) - locked, albums_locked=locked)
+        readable = Album.objects.present().filter(account=run.account_id, is_locked=False).count()
+        run.beat(albums_listed_at=timezone.now(), total=readable, albums_locked=locked)
 
 
 def _is_gone(client: SmugMugClient, album: Album) -> bool:
+    """True only on a clear no; whatever else goes wrong proves nothing."""
     try:
         client.album(album.album_key)
     except SmugMugGone:
         return True
+    except SmugMugRefused:
+        raise
+    except SmugMugError as exc:
+        logger.warning("album %s is not listed, and could not be asked for: %s", album.album_key, exc)
     return False
 
 

@@ -41,6 +41,11 @@ def process_album(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 
 def _start(request: SignedInRequest, account: Account, album: Album | None) -> None:
+    if not account.is_connected:
+        messages.error(
+            request, f"{account} is not connected, so its pictures cannot be fetched. Connect it again first."
+        )
+        return
     run, is_new = process.start(
         account, by=request.user, album=album, only=_only(request), describer=process.configured_describer()
     )

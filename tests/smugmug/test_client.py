@@ -11,6 +11,7 @@ from smugmug import client as client_module
 from smugmug.client import (
     ATTEMPTS,
     SmugMugClient,
+    SmugMugForbidden,
     SmugMugGone,
     SmugMugNonsense,
     SmugMugRefused,
@@ -272,7 +273,7 @@ def test_retry_after_a_used_nonce_succeeds_without_a_pause(client, faults, slept
     [
         (problem(401, "oauth_problem=token_rejected"), SmugMugRefused),
         (html_reply(401, "<h1>No</h1>"), SmugMugRefused),
-        (html_reply(403, "<h1>Forbidden</h1>"), SmugMugRefused),
+        (html_reply(403, "<h1>Forbidden</h1>"), SmugMugForbidden),
         (problem(404, "Not Found"), SmugMugGone),
         (html_reply(404, "<h1>Not Found</h1>"), SmugMugGone),
         (problem(410, "Gone"), SmugMugGone),

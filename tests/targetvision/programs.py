@@ -28,7 +28,7 @@ KINDS = {
     "web": "gunicorn targetvision.wsgi",
     "worker": "manage.py rqworker",
     "cron": "manage.py rqcron",
-    "stand-in": "smugmug.sandbox",
+    "stand-in": "manage.py smugmug_sandbox",
 }
 
 

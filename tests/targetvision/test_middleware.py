@@ -111,3 +111,12 @@ def test_every_address_but_a_few_wants_a_signed_in_person():
     assert {name for name in free if not name.startswith("admin")} <= OPEN
     assert {"login", "first_run"} <= free
     assert {name for name in free if name.startswith("admin")} <= {"admin/login/", "admin:login", "admin:jsi18n"}
+
+
+def test_form_in_another_encoding_is_refused(owner_client: Client) -> None:
+    response = owner_client.post(
+        "/theme/", b"theme=+2AA-", content_type="application/x-www-form-urlencoded; charset=utf-7"
+    )
+
+    assert response.status_code == 400
+    assert "UTF-8" in response.text

@@ -55,7 +55,7 @@ class Command(BaseCommand):
         state = shlex.quote(str(settings.DATA_DIR / "stand-in.json"))
         port = urlsplit(settings.SMUGMUG_API_URL).port
         extra = {
-            "stand-in.1": f"python -m smugmug.sandbox --port {port} --state {state}",
+            "stand-in.1": f"python manage.py smugmug_sandbox --port {port} --state {state}",
             "tour.1": "python manage.py demo --tour" + (" --once" if once else ""),
         }
         sys.exit(supervisor.run(self._greet, extra, spoken={"tour"}))
