@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "logout": ((GATE, NO, NO, NO, NO), (GATE,) * 5),
     "first_run": ((GATE,) * 5, (GATE,) * 5),
     "theme": (NOT_AT_ALL, (GATE,) * 5),
-    "password_change": (EVERYONE, EVERYONE),
+    "password_change": (EVERYONE, (GATE, 422, 422, 422, 422)),
     "password_change_done": (EVERYONE, NOT_AT_ALL),
     "smugmug:connect": (EVERYONE, (GATE,) * 5),
     "smugmug:callback": ((GATE,) * 5, NOT_AT_ALL),

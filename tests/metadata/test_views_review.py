@@ -375,7 +375,7 @@ def test_approve_with_a_mistake_shows_it_beside_the_field_and_keeps_the_rest(
     assert enqueued == []
 
 
-def test_approve_with_half_a_character_keeps_the_page_standing(
+def test_approve_with_half_a_character_is_refused(
     curator_client: Client, library_of_ada: Account, enqueued: Enqueued
 ):
     words = waiting(library_of_ada)
@@ -393,8 +393,7 @@ def test_approve_with_half_a_character_keeps_the_page_standing(
         content_type="multipart/form-data; boundary=cut; charset=utf-7",
     )
 
-    assert response.status_code == 422
-    assert response.context["form"].errors == {"description": ["This holds a character that cannot be stored."]}
+    assert response.status_code == 400
     assert unchanged(words)
 
 

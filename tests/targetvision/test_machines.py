@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,17 @@ from django.db import OperationalError
 
 from targetvision import start
 from targetvision.embedded import Lease, take_lease
-from tests.targetvision.programs import ROOT, run, wait_for
+from tests.targetvision.programs import (
+    MANAGE,
+    ROOT,
+    Program,
+    end_all,
+    free_port,
+    kinds_of,
+    processes_of,
+    run,
+    wait_for,
+)
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -119,6 +130,20 @@ def test_run_into_a_full_disk_ends_in_a_sentence() -> None:
 def test_run_into_another_trouble_stays_what_it_is() -> None:
     with pytest.raises(OperationalError), start.disk_full_in_a_sentence():
         raise OperationalError("server closed the connection")
+
+
+def test_kill_the_demo_outright_leaves_nothing_running(folder: Path) -> None:
+    settings = {"DATA_DIR": str(folder / "var"), "PORT": str(free_port())}
+    demo = Program([*MANAGE, "demo"], folder / "demo.log", **settings)
+    try:
+        assert wait_for(lambda: "stand-in" in kinds_of(folder) and "web" in kinds_of(folder), 40), demo.output
+
+        demo.send(signal.SIGKILL)
+        demo.status()
+
+        assert wait_for(lambda: not processes_of(folder), 12), processes_of(folder)
+    finally:
+        end_all(folder)
 
 
 @pytest.mark.parametrize(("data_dir", "expected"), [("", ROOT / "var/demo"), ("/srv/tv", Path("/srv/tv/demo"))])
