@@ -8,6 +8,7 @@ for a stranger), which is what any answer costs.
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import os
 import socket
 import statistics
@@ -19,6 +20,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,11 +53,11 @@ class SlowPictures(Sandbox):
 def main() -> None:
     slow = SlowPictures(library=library(albums=1, photos=WAVES * COLD))
     with tempfile.TemporaryDirectory() as folder, slow, serving(Path(folder), slow) as (port, cookie, pictures, page):
-        timings(port, cookie, page, 20)
-        alone = timings(port, cookie, page, PAGES)
-        during = [
-            second for wave in range(WAVES) for second in cold(port, cookie, pictures[wave * COLD :][:COLD], page)
-        ]
+        with Watch(port, cookie, page) as alone:
+            time.sleep(PAGES * 0.03)
+        with Watch(port, cookie, page) as during:
+            for wave in range(WAVES):
+                cold(port, cookie, pictures[wave * COLD :][:COLD])
         timings(port, cookie, pictures[0], 20)
         warm = timings(port, cookie, pictures[0], PAGES)
         least = timings(port, "", "/", PAGES)
@@ -65,15 +68,43 @@ def main() -> None:
     print(f"warm thumbnail ÷ bare redirect, median: {percentile(warm, 50) / percentile(least, 50):.2f}")
 
 
-def cold(port: int, cookie: str, pictures: list[str], page: str) -> list[float]:
-    """Seconds of each page that was asked for while all the pictures were being fetched at once."""
+class Watch(list[float]):
+    """The seconds of a page asked for again and again, by a process of its own: this one is busy being fifty browsers
+    and SmugMug."""
+
+    def __init__(self, *what: object) -> None:
+        super().__init__()
+        context = multiprocessing.get_context("spawn")
+        self.go, self.stop, self.told = context.Event(), context.Event(), context.Queue()
+        self.process = context.Process(target=watch, args=(*what, self.go, self.stop, self.told))
+
+    def __enter__(self) -> Watch:
+        self.process.start()
+        self.go.wait(60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self += self.told.get(timeout=60)
+        self.process.join()
+
+
+def watch(port: int, cookie: str, page: str, go: Event, stop: Event, told: Queue[list[float]]) -> None:
+    timings(port, cookie, page, 20)
+    go.set()
+    seconds: list[float] = []
+    while not stop.is_set():
+        seconds += timings(port, cookie, page, 1)
+    told.put(seconds)
+
+
+def cold(port: int, cookie: str, pictures: list[str]) -> None:
+    """Ask for all the pictures at once, and wait until they are there."""
     threads = [threading.Thread(target=timings, args=(port, cookie, url, 1)) for url in pictures]
     for thread in threads:
         thread.start()
-    seconds: list[float] = []
-    while any(thread.is_alive() for thread in threads):
-        seconds += timings(port, cookie, page, 1)
-    return seconds
+    for thread in threads:
+        thread.join()
 
 
 def timings(port: int, cookie: str, path: str, times: int) -> list[float]:
@@ -86,7 +117,7 @@ def timings(port: int, cookie: str, path: str, times: int) -> list[float]:
         answer = connection.getresponse()
         answer.read()
         seconds.append(time.perf_counter() - started)
-        assert answer.status == (200 if cookie else 302), (path, answer.status)
+        assert answer.status == (200 if cookie else 302), (path, answer.status, answer.headers["Location"])
     return seconds
 
 

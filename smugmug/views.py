@@ -19,7 +19,7 @@ from smugmug import images, jobs, oauth, sync
 from smugmug.client import SmugMugError
 from smugmug.forms import CodeForm
 from smugmug.models import Account, Photo, SyncRun
-from targetvision import progress
+from targetvision import gate, progress
 from targetvision.access import SignedInRequest, changeable, visible
 from targetvision.encryption import decrypt, encrypt
 from targetvision.models import Run, RunState
@@ -167,7 +167,8 @@ def _fetched(photo: Photo, size: str) -> bytes:
     """From SmugMug, which may take its time: meanwhile the connection is in the pool, for other pages."""
     if not connection.in_atomic_block:
         connection.close()
-    return images.fetch(photo, size, client=oauth.connect_for_page(photo.account))
+    with gate.outside():
+        return images.fetch(photo, size, client=oauth.connect_for_page(photo.account))
 
 
 def _drawing(text: str) -> HttpResponse:

@@ -142,3 +142,4 @@ def _migrate() -> None:
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('targetvision.migrate'))")
     connection.close()
+    connection.close_pool()  # its threads would not survive the fork of a server or worker

@@ -375,9 +375,7 @@ def test_approve_with_a_mistake_shows_it_beside_the_field_and_keeps_the_rest(
     assert enqueued == []
 
 
-def test_approve_with_half_a_character_is_refused(
-    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
-):
+def test_approve_with_half_a_character_is_refused(curator_client: Client, library_of_ada: Account, enqueued: Enqueued):
     words = waiting(library_of_ada)
     fields = typed(words, description="+2AA-")  # UTF-7 for one half of a surrogate pair
     body = "".join(
