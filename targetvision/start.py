@@ -142,4 +142,5 @@ def _migrate() -> None:
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('targetvision.migrate'))")
     connection.close()
-    connection.close_pool()  # its threads would not survive the fork of a server or worker
+    # The pool's threads would not survive the fork of a server or worker.
+    connection.close_pool()  # type: ignore[attr-defined]
