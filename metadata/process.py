@@ -6,6 +6,7 @@ What ails the server pauses the run and costs no attempt; what ails a photo cost
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import datetime
 import functools
@@ -170,9 +171,7 @@ class Engine:
                 ready, _ = wait(self.under_way, timeout=_patience(), return_when=FIRST_COMPLETED)
                 self._renew()
                 for future in ready:
-                    with logs.about(photo=self.under_way[future].photo_id):
-                        self._settle(self.under_way[future], future.result())
-                    del self.under_way[future]
+                    self._settle(self.under_way.pop(future), future.result())
                 if not self.run.beat():
                     return True
             self._embed(self.fresh)
@@ -180,6 +179,9 @@ class Engine:
                 return False
             self._embed_leftovers()
             return True
+        except (DescribeError, SmugMugError):
+            self._save_what_is_under_way()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             claims.give_back([*self.waiting, *self.under_way.values()])
@@ -206,24 +208,36 @@ class Engine:
         # What was lost while under way keeps its old time, so that its answer is not written.
         self.under_way = {future: ours.get(claim.pk, claim) for future, claim in self.under_way.items()}
 
+    def _save_what_is_under_way(self) -> None:
+        """Before the run pauses: answers that are being given are paid for, and kept."""
+        ready, _ = wait(self.under_way, timeout=TIMEOUT_SECONDS)
+        for future in ready:
+            with contextlib.suppress(DescribeError, SmugMugError):
+                self._settle(self.under_way.pop(future), future.result())
+
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         """Write what came of a claim; what is no fault of the photo's is raised, for the run to pause."""
-        error = outcome.error
-        if outcome.ms is not None:
-            self._record("describe", outcome.ms, outcome.answer or error, claim.photo_id)
-        self._raise_outage(error)
-        if error:
-            claims.save_failure(self.run, claim, error.advice, for_good=isinstance(error, UnusablePicture | Refused))
-        elif outcome.answer and claims.save_answer(self.run, claim, outcome.answer, describer=self.describer.name):
-            self.fresh.append(claim.photo_id)
+        with logs.about(photo=claim.photo_id):
+            self._write(claim, outcome)
         self.tell(self.run)
         if len(self.fresh) >= settings.AI_BATCH_SIZE:
             self._embed(self.fresh)
 
-    def _raise_outage(self, error: DescribeError | SmugMugError | None) -> None:
+    def _write(self, claim: Claim, outcome: Outcome) -> None:
+        error = outcome.error
+        if outcome.ms is not None:
+            self._record("describe", outcome.ms, outcome.answer or error, claim.photo_id)
+        self._raise_outage(claim, error)
+        if error:
+            claims.save_failure(self.run, claim, error.advice, for_good=isinstance(error, UnusablePicture | Refused))
+        elif outcome.answer and claims.save_answer(self.run, claim, outcome.answer, describer=self.describer.name):
+            self.fresh.append(claim.photo_id)
+
+    def _raise_outage(self, claim: Claim, error: DescribeError | SmugMugError | None) -> None:
         """Raise what ails the server: at once where it says so, or when SmugMug has failed at several pictures."""
         self.unfetched = self.unfetched + 1 if isinstance(error, SmugMugUnavailable) else 0
         if error and (isinstance(error, Outage | Rejected | SmugMugRefused) or self.unfetched >= OUTAGE_FETCHES):
+            self.waiting.append(claim)  # to be given back
             raise error
 
     def _embed(self, photos: list[UUID]) -> None:

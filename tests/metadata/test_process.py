@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import time
 from collections import Counter
@@ -720,3 +721,30 @@ def test_configured_describer_is_what_the_settings_name(settings: Any):
     assert (made.name, made.model) == ("openai", "m")
     assert process.configured_describer() is made
     process.configured_describer.cache_clear()
+
+
+def test_carry_on_when_the_server_ails_keeps_the_answers_that_were_under_way(
+    food: Album, new_run: NewRun, work: Work, settings: Any
+):
+    class AilsOnce(FakeDescriber):
+        """Fails at once for the first picture, and answers the others a little later."""
+
+        number = itertools.count()
+
+        def describe(self, jpeg: bytes) -> Answer:
+            if next(self.number) == 0:
+                raise Outage("down")
+            answer = super().describe(jpeg)
+            time.sleep(0.3)
+            return answer
+
+    settings.AI_CONCURRENCY = 4
+    run = new_run()
+
+    work(run, by=AilsOnce())
+
+    run.refresh_from_db()
+    assert run.state == RunState.PAUSED
+    assert statuses()["completed"] == run.described == 3
+    assert statuses()["processing"] == 0
+    assert calls(kind="describe") == {("describe", "outage"): 1, ("describe", "ok"): 3}
