@@ -157,6 +157,7 @@ class Engine:
     tell: Callable[[ProcessingRun], None]
     waiting: deque[Claim] = field(default_factory=deque)
     under_way: dict[Future[Outcome], Claim] = field(default_factory=dict)
+    in_hand: list[Claim] = field(default_factory=list)  # what is being written just now
     fresh: list[UUID] = field(default_factory=list)  # photos described here and not yet embedded
     unfetched: int = 0  # pictures in a row that SmugMug did not give
 
@@ -171,7 +172,7 @@ class Engine:
                 ready, _ = wait(self.under_way, timeout=_patience(), return_when=FIRST_COMPLETED)
                 self._renew()
                 for future in ready:
-                    self._settle(self.under_way.pop(future), future.result())
+                    self._settle(future)
                 if not self.run.beat():
                     return True
             self._embed(self.fresh)
@@ -184,7 +185,7 @@ class Engine:
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            claims.give_back([*self.waiting, *self.under_way.values()])
+            claims.give_back([*self.waiting, *self.under_way.values(), *self.in_hand])
 
     def _fill(self, pool: ThreadPoolExecutor, deadline: float) -> bool:
         """Keep AI_CONCURRENCY calls in flight, across batches; False when nothing is in flight any more."""
@@ -213,12 +214,15 @@ class Engine:
         ready, _ = wait(self.under_way, timeout=TIMEOUT_SECONDS)
         for future in ready:
             with contextlib.suppress(DescribeError, SmugMugError):
-                self._settle(self.under_way.pop(future), future.result())
+                self._settle(future)
 
-    def _settle(self, claim: Claim, outcome: Outcome) -> None:
+    def _settle(self, future: Future[Outcome]) -> None:
         """Write what came of a claim; what is no fault of the photo's is raised, for the run to pause."""
+        claim = self.under_way.pop(future)
+        self.in_hand = [claim]
         with logs.about(photo=claim.photo_id):
-            self._write(claim, outcome)
+            self._write(claim, future.result())
+        self.in_hand = []
         self.tell(self.run)
         if len(self.fresh) >= settings.AI_BATCH_SIZE:
             self._embed(self.fresh)

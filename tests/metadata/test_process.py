@@ -745,6 +745,8 @@ def test_carry_on_when_the_server_ails_keeps_the_answers_that_were_under_way(
 
     run.refresh_from_db()
     assert run.state == RunState.PAUSED
-    assert statuses()["completed"] == run.described == 3
+    assert run.total is not None
+    others = run.total - 1
+    assert statuses()["completed"] == run.described == others > 1
     assert statuses()["processing"] == 0
-    assert calls(kind="describe") == {("describe", "outage"): 1, ("describe", "ok"): 3}
+    assert calls(kind="describe") == {("describe", "outage"): 1, ("describe", "ok"): others}
