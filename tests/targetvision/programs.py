@@ -130,7 +130,7 @@ def answers(port: int) -> bool:
     try:
         page = requests.get(f"http://127.0.0.1:{port}/sign-in/", timeout=5)
         return page.status_code == requests.codes.ok and "· TargetVision</title>" in page.text
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):  # not there yet, or busy starting
         return False
 
 
