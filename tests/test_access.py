@@ -149,3 +149,17 @@ def test_admin_is_for_staff_alone(who: str, library_of_ada: Account) -> None:
 
     assert response.status_code == 302
     assert "sign-in" in response.url or "login" in response.url
+
+
+def test_no_page_shows_a_token(addresses: dict[str, str], library_of_ada: Account) -> None:
+    Account.objects.filter(pk=library_of_ada.pk).update(
+        oauth_token="a-token-to-look-for", oauth_token_secret="a-secret-to-look-for"
+    )
+    library_of_ada.owner.is_staff = library_of_ada.owner.is_superuser = True
+    library_of_ada.owner.save()
+    client = client_of("owner", library_of_ada)
+    admin = ["/admin/", "/admin/smugmug/account/", f"/admin/smugmug/account/{library_of_ada.pk}/change/"]
+
+    for address in [*(addresses[name] for name in TABLE if name != "logout"), *admin]:
+        text = client.get(address).content.decode(errors="replace")
+        assert "to-look-for" not in text, address

@@ -176,7 +176,7 @@ def test_dashboard_counts_how_far_the_library_is(curator_client: Client, library
     assert figures.synced_at == album.synced_at
     assert "Describe 2</button>" in response.text
     assert "2 wait" in response.text
-    assert '<span class="count">2<span class="sr"> waiting' in response.text
+    assert '<span class="count" id="waiting-count">2<span class="sr"> waiting' in response.text
 
 
 def test_dashboard_peeks_at_the_first_photos_that_wait(curator_client: Client, library_of_ada: Account):

@@ -315,6 +315,7 @@ def test_approve_by_htmx_gives_the_next_card_and_its_address(
 
     assert response.status_code == 200
     assert response["HX-Push-Url"] == f"{REVIEW}?photo={second.photo_id}"
+    assert '<span class="count" id="waiting-count" hx-swap-oob="true">1<' in response.text  # the bar's figure moves too
     assert response.context["words"] == second
     assert "<html" not in response.text
     assert approve_url(second) in response.text
