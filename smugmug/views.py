@@ -153,7 +153,7 @@ def image(request: SignedInRequest, token: str) -> HttpResponse:
         photo_id, size = images.read_address(token)
     except images.BadAddress:
         raise Http404 from None
-    photo = visible(request, Photo.objects.select_related("account"), pk=photo_id)
+    photo = visible(request, Photo.objects.only("image_id", "is_video"), pk=photo_id)
     try:
         data = images.on_disk(photo, size) or _fetched(photo, size)
     except (SmugMugError, oauth.NotConfigured) as exc:
@@ -165,6 +165,7 @@ def image(request: SignedInRequest, token: str) -> HttpResponse:
 
 def _fetched(photo: Photo, size: str) -> bytes:
     """From SmugMug, which may take its time: meanwhile the connection is in the pool, for other pages."""
+    photo = Photo.objects.select_related("account").get(pk=photo.pk)
     if not connection.in_atomic_block:
         connection.close()
     with gate.outside():

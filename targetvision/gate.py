@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 PICTURES = "/images/"
-AT_ONCE = 2
+AT_ONCE = 1
 ON_THE_WAY = 8  # a browser asks for six at a time
 
 _gate = threading.BoundedSemaphore(AT_ONCE)
