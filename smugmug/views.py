@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
@@ -24,9 +23,6 @@ from targetvision.access import SignedInRequest, changeable, visible
 from targetvision.encryption import decrypt, encrypt
 from targetvision.models import Run, RunState
 from targetvision.progress import RunCard
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from honcho.printer import Message, Printer
 from targetvision.embedded.places import Places
 from targetvision.models import Run, RunState
 from targetvision.processes import AlreadyRunning, lead
-from targetvision.start import LEASED
+from targetvision.start import is_embedded
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +98,8 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
 
 
 def _take_up_runs() -> None:
-    """What the last leader's workers left: with services of our own, nobody else can be working on it."""
-    if not os.environ.get(LEASED):
+    """What the last leader's workers left: with a database of our own, nobody else can be working on it."""
+    if not is_embedded("DATABASE_URL"):
         return
     for model in apps.get_models():
         if issubclass(model, Run):

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import requests
+from requests_oauthlib import OAuth1
 
 from smugmug import client as client_module
 from smugmug import oauth, sync
@@ -105,3 +106,16 @@ def listings(sandbox: Sandbox) -> list[str]:
     """How often the images of each album were asked for."""
     paths = [request.path.partition("?")[0] for request in sandbox.requests]
     return sorted(path for path in paths if path.endswith("!images"))
+
+
+def connected(sandbox, **options):
+    """A client with a token of the stand-in's, and no database or Redis behind it."""
+    token, secret = sandbox.grant()
+
+    def new_session():
+        session = requests.Session()
+        session.trust_env = False
+        session.auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret)
+        return session
+
+    return SmugMugClient(new_session=new_session, api_url=sandbox.url, **options)

@@ -5,7 +5,6 @@ import threading
 import pytest
 import requests
 import responses
-from requests_oauthlib import OAuth1
 
 from smugmug import client as client_module
 from smugmug.client import (
@@ -19,21 +18,9 @@ from smugmug.client import (
 )
 from smugmug.sandbox import Sandbox, library
 from smugmug.sandbox.messages import Reply, html_reply, json_reply, problem
+from tests.smugmug.conftest import connected
 
 AUTH_USER = "/api/v2!authuser"
-
-
-def connected(sandbox, **options):
-    """A client with a token of the stand-in's, and no database or Redis behind it."""
-    token, secret = sandbox.grant()
-
-    def new_session():
-        session = requests.Session()
-        session.trust_env = False
-        session.auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret)
-        return session
-
-    return SmugMugClient(new_session=new_session, api_url=sandbox.url, **options)
 
 
 @pytest.fixture

@@ -1,32 +1,17 @@
 import io
 
 import pytest
-import requests
 import responses
 from PIL import Image
-from requests_oauthlib import OAuth1
 
 from smugmug import client as client_module
 from smugmug.client import (
-    SmugMugClient,
     SmugMugGone,
     SmugMugNonsense,
     SmugMugUnavailable,
 )
 from smugmug.sandbox.messages import Reply, html_reply
-
-
-def connected(sandbox, **options):
-    """A client with a token of the stand-in's, and no database or Redis behind it."""
-    token, secret = sandbox.grant()
-
-    def new_session():
-        session = requests.Session()
-        session.trust_env = False
-        session.auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret)
-        return session
-
-    return SmugMugClient(new_session=new_session, api_url=sandbox.url, **options)
+from tests.smugmug.conftest import connected
 
 
 @pytest.fixture
