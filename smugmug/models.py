@@ -79,6 +79,7 @@ class Account(models.Model):
     granted_access = models.CharField(max_length=10, blank=True)
     granted_permissions = models.CharField(max_length=10, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.CONNECTED)
+    never_send = models.BooleanField(default=False, help_text="No picture or word of it goes to an AI server.")
     created_at = models.DateTimeField(db_default=Now())
 
     objects = AccountQuerySet.as_manager()
@@ -164,6 +165,9 @@ class Album(models.Model):
     is_locked = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When its pictures were last read completely.")
+    listed_at = models.DateTimeField(null=True, blank=True, help_text="When SmugMug's list of albums last held it.")
+    moved_at = models.DateTimeField(null=True, blank=True, help_text="When that list last said that it had changed.")
+    never_send = models.BooleanField(default=False, help_text="No picture or word of it goes to an AI server.")
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = AlbumQuerySet.as_manager()
@@ -232,6 +236,10 @@ class Photo(models.Model):
     exif = models.JSONField(default=dict, blank=True)
     uploaded_at = models.DateTimeField(null=True, blank=True)
     remote_updated_at = models.DateTimeField(null=True, blank=True)
+    perceptual_hash = models.BigIntegerField(null=True, blank=True, help_text="Of how it looks: 64 bits, as a dHash.")
+    is_fresh = models.BooleanField(
+        default=False, help_text="Read so soon after its upload that SmugMug may not have known all of it."
+    )
     created_at = models.DateTimeField(db_default=Now())
     synced_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -240,7 +248,10 @@ class Photo(models.Model):
 
     class Meta:
         db_table = "smugmug_photos"
-        indexes = [models.Index(fields=["account", "image_key"], name="smugmug_photos_account_key")]
+        indexes = [
+            models.Index(fields=["account", "image_key"], name="smugmug_photos_account_key"),
+            models.Index(fields=["account"], name="smugmug_photos_fresh", condition=Q(is_fresh=True)),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.filename or self.image_key
@@ -277,12 +288,19 @@ class SyncRun(Run):
 
     class Kind(models.TextChoices):
         FULL = "full", "Full sync"
+        INCREMENTAL = "incremental", "Sync of what changed"
+        VERIFY = "verify", "Check of everything"
+        ALBUMS = "albums", "Sync of single albums"
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="sync_runs")
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.FULL)
+    album_keys = ArrayField(
+        models.CharField(max_length=32), default=list, blank=True, help_text="The albums it is about; none: all."
+    )
     albums_listed_at = models.DateTimeField(null=True, blank=True)
     photos_seen = models.PositiveIntegerField(default=0)
     photos_new = models.PositiveIntegerField(default=0)
+    photos_changed = models.PositiveIntegerField(default=0)
     photos_removed = models.PositiveIntegerField(default=0)
     requests_made = models.PositiveIntegerField(default=0)
     albums_locked = models.PositiveIntegerField(default=0)
@@ -297,3 +315,34 @@ class SyncRun(Run):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.account}, {self.state}"
+
+
+class AuditQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(account__memberships__user_id__in=[user.pk])
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-pk")
+
+
+class AuditEntry(models.Model):
+    """Who had which operation done to a library, and what came of it. Rows are added, never changed."""
+
+    account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="audit_entries")
+    nickname = models.CharField(max_length=120)
+    who = models.CharField(max_length=160, help_text="user:ada, command, or schedule")
+    action = models.CharField(max_length=40)
+    run = models.UUIDField(null=True, blank=True)
+    result = models.CharField(max_length=20)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        db_table = "smugmug_audit"
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["account", "-created_at"], name="smugmug_audit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.action} of {self.nickname}, {self.result}"

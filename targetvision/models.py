@@ -58,6 +58,10 @@ class RunQuerySet(models.QuerySet):
             Q(heartbeat_at__lt=silence) | Q(heartbeat_at=None, created_at__lt=silence)
         )
 
+    def due(self) -> Self:
+        """Paused runs that are to go on by themselves now."""
+        return self.filter(state=RunState.PAUSED, resume_at__lte=Now())
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at")
 
@@ -81,8 +85,12 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    resume_at = models.DateTimeField(null=True, blank=True, help_text="When a paused run goes on by itself.")
+    pauses = models.PositiveSmallIntegerField(default=0, help_text="Pauses in a row in which nothing got done.")
+    holder = models.UUIDField(null=True, blank=True, editable=False, help_text="Who works on it, where only one may.")
 
     objects: ClassVar[Any] = RunQuerySet.as_manager()
+    _token: uuid.UUID | None = None  # ours, since begin(alone=True): who lost the run changes nothing any more
 
     class Meta:
         abstract = True
@@ -119,17 +127,27 @@ class Run(models.Model):
         return max(self.total - self.done, 0) / self.rate
 
     def begin(self, *, alone: bool) -> bool:
-        """Start or continue working on the run; False where it is over, paused, or (`alone`) in other hands."""
+        """Start or continue working on the run; False where it is over, paused, or (`alone`) in other hands.
+
+        Taken `alone`, the run is changed through this instance only as long as nobody else has taken it since.
+        """
         free = Q(state=RunState.QUEUED)
-        if not alone:
-            free |= Q(state=RunState.RUNNING)
-        else:
-            silence = timezone.now() - datetime.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
-            free |= Q(state=RunState.RUNNING, heartbeat_at__lt=silence)
-        now = timezone.now()
-        return self._change(
-            free, state=RunState.RUNNING, started_at=Coalesce(F("started_at"), now), heartbeat_at=now, waiting_for=""
-        )
+        silence = timezone.now() - datetime.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
+        free |= Q(state=RunState.RUNNING, heartbeat_at__lt=silence) if alone else Q(state=RunState.RUNNING)
+        token = uuid.uuid4() if alone else None
+        self._token = None
+        # started_at by the database's clock, to be compared with times that other machines' work has left there.
+        if not self._change(
+            free,
+            state=RunState.RUNNING,
+            started_at=Coalesce(F("started_at"), Now()),
+            heartbeat_at=timezone.now(),
+            waiting_for="",
+            holder=token,
+        ):
+            return False
+        self._token = token
+        return True
 
     def beat(self, **changes: Any) -> bool:
         """Show a sign of life, with what has changed; False where the run is no longer to be worked on."""
@@ -146,11 +164,20 @@ class Run(models.Model):
 
     def resume(self) -> bool:
         """Let a paused run go on."""
-        return self._change(Q(state=RunState.PAUSED), state=RunState.QUEUED, heartbeat_at=timezone.now())
+        return self._change(
+            Q(state=RunState.PAUSED), state=RunState.QUEUED, heartbeat_at=timezone.now(), resume_at=None
+        )
 
-    def pause(self, why: str) -> bool:
-        """Stop working on the run until somebody continues it; `why` is the sentence the person reads."""
-        return self._change(Q(state=RunState.RUNNING), state=RunState.PAUSED, waiting_for=why)
+    def pause(self, why: str, *, seconds: float | None = None) -> bool:
+        """Stop working on the run until somebody continues it, or for `seconds`; `why` is what the person reads."""
+        resume_at = None if seconds is None else timezone.now() + datetime.timedelta(seconds=seconds)
+        return self._change(
+            Q(state__in=(RunState.QUEUED, RunState.RUNNING)),
+            state=RunState.PAUSED,
+            waiting_for=why,
+            resume_at=resume_at,
+            pauses=F("pauses") + (seconds is not None),
+        )
 
     def cancel(self) -> bool:
         return self._change(Q(state__in=ACTIVE), state=RunState.CANCELLED, finished_at=timezone.now())
@@ -160,6 +187,8 @@ class Run(models.Model):
         return self._change(Q(state=RunState.RUNNING), state=state, finished_at=timezone.now(), waiting_for=why)
 
     def _change(self, condition: Q, **changes: Any) -> bool:
+        if self._token:
+            condition &= Q(holder=self._token)
         won = type(self).objects.filter(condition, pk=self.pk).update(**changes)
         self.refresh_from_db()
         return bool(won)

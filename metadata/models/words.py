@@ -1,8 +1,4 @@
-"""What the AI said about each photo and what people made of it. Nothing here talks to the network.
-
-AIMetadata holds what stands now; MetadataHistory every step on the way, append-only, so that the machine's words
-and a person's stay distinguishable for ever.
-"""
+"""The words for each photo, their history, and their vector."""
 
 from __future__ import annotations
 
@@ -18,8 +14,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Cast, Now
 from pgvector.django import HalfVectorField, HnswIndex, VectorField
 
-from smugmug.models import Account, Album, Photo
-from targetvision.models import ACTIVE, Run
+from metadata.models.runs import ProcessingRun
+from smugmug.models import Account, Photo
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -27,42 +23,6 @@ if TYPE_CHECKING:
 EMBEDDING_LENGTH = 1_536
 # The columns that hold words, and so have a previous_ and a new_ column each in the history.
 WORDS = ("ai_title", "ai_description", "ai_alt_text", "ai_tags", "ai_categories")
-
-
-class ProcessingRun(Run):
-    """One pass of the describer over photos of an account."""
-
-    class Only(models.TextChoices):
-        PENDING = "pending", "Not described yet"
-        FAILED = "failed", "Failed before"
-
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="processing_runs")
-    album = models.ForeignKey(Album, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    only = models.CharField(max_length=8, choices=Only, default=Only.PENDING)
-    limit = models.PositiveIntegerField(null=True, blank=True)
-    describer = models.CharField(max_length=16, blank=True)
-    model = models.CharField(max_length=120, blank=True)
-    described = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account"], condition=Q(state__in=ACTIVE), name="metadata_one_active_processing_per_account"
-            )
-        ]
-        indexes = [models.Index(fields=["account", "-created_at"], name="metadata_processing_newest")]
-
-    def __str__(self) -> str:
-        return f"Describing {self.album or self.account}, {self.state}"
-
-    def release(self) -> bool:
-        """The same for the run's photos: whoever held one is gone."""
-        AIMetadata.objects.of_run(self).filter(processing_status=AIMetadata.Processing.PROCESSING).update(
-            processing_status=AIMetadata.Processing.PENDING, claimed_until=None
-        )
-        return super().release()
 
 
 class AIMetadataQuerySet(models.QuerySet):
@@ -165,6 +125,10 @@ class AIMetadata(models.Model):
     )
     describer = models.CharField(max_length=16, blank=True, default="")
     model = models.CharField(max_length=120, blank=True, default="")
+    prompt = models.CharField(max_length=64, blank=True, default="")
+    fingerprint = models.CharField(
+        max_length=120, blank=True, default="", help_text="Of all that the words were made from."
+    )
     run = models.ForeignKey(
         ProcessingRun,
         null=True,
@@ -302,38 +266,3 @@ class PhotoEmbedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.photo_id} by {self.model}"
-
-
-class AICall(models.Model):
-    """One call of a model: what it cost and what came of it. The ledger only grows."""
-
-    class Kind(models.TextChoices):
-        DESCRIBE = "describe", "Describe"
-        EMBED = "embed", "Embed"
-
-    class Outcome(models.TextChoices):
-        OK = "ok", "Answered"
-        OUTAGE = "outage", "No answer"
-        REJECTED = "rejected", "Key, quota or model refused"
-        BAD_ANSWER = "bad_answer", "Unusable answer"
-        REFUSED = "refused", "Picture refused"
-
-    run = models.ForeignKey(ProcessingRun, null=True, on_delete=models.SET_NULL, related_name="calls")
-    photo = models.ForeignKey(Photo, null=True, on_delete=models.SET_NULL, related_name="+")
-    kind = models.CharField(max_length=8, choices=Kind)
-    prompt = models.CharField(max_length=64, blank=True)
-    model = models.CharField(max_length=120)
-    outcome = models.CharField(max_length=12, choices=Outcome)
-    tokens_in = models.PositiveIntegerField(null=True)
-    tokens_cached = models.PositiveIntegerField(null=True)
-    tokens_out = models.PositiveIntegerField(null=True)
-    cost = models.DecimalField("cost, USD", max_digits=12, decimal_places=8, null=True)
-    ms = models.PositiveIntegerField()
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name = "AI call"
-        indexes = [models.Index(fields=["-created_at"], name="metadata_aicall_newest")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} by {self.model}: {self.outcome}"
