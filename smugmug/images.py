@@ -10,16 +10,18 @@ import contextlib
 import logging
 import os
 import time
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.core.cache import cache
 from django.urls import reverse
 
 from smugmug.client import SmugMugClient, SmugMugGone
 from smugmug.models import Photo
-from smugmug.records import LARGE_PIXELS, THUMBNAIL_PIXELS, smallest
+from smugmug.records import LARGE_PIXELS, THUMBNAIL_PIXELS, Rendition, smallest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,19 +70,37 @@ def on_disk(photo: Photo, size: str) -> bytes | None:
 def fetch(photo: Photo, size: str, *, client: SmugMugClient) -> bytes:
     """The JPEG of the photo in that size from SmugMug, kept on disk; SmugMugError where it can't be had.
 
-    From the address last seen, or, where that has moved, from the one SmugMug gives now.
+    From the address last seen, or, where that has moved, from the one SmugMug has given within the hour, or gives now.
     """
     known = photo.thumbnail_url if size == "thumb" else photo.large_url
-    try:
-        if not known:
-            raise SmugMugGone(f"{photo.image_id} has no address")
-        data = client.image_bytes(known)
-    except SmugMugGone:
-        rendition = smallest(client.renditions(photo.image_id), SIZES[size])
-        if rendition is None:
-            raise
-        data = client.image_bytes(rendition.url)
+    data = _bytes_behind(known, client) if known else None
+    if data is None:
+        data = _from_renditions(photo.image_id, SIZES[size], client)
     _keep(_path(photo, size), data)
+    return data
+
+
+def _bytes_behind(url: str, client: SmugMugClient) -> bytes | None:
+    """None where the address has moved."""
+    try:
+        return client.image_bytes(url)
+    except SmugMugGone:
+        return None
+
+
+def _from_renditions(image_id: str, pixels: int, client: SmugMugClient) -> bytes:
+    key = f"smugmug:renditions:{image_id}"  # with the serial, so a replaced picture has its own
+    if known := smallest(tuple(Rendition(*size) for size in cache.get(key, ())), pixels):
+        data = _bytes_behind(known.url, client)
+        if data is not None:
+            return data
+        cache.delete(key)
+    found = client.renditions(image_id)
+    rendition = smallest(found, pixels)
+    if rendition is None:
+        raise SmugMugGone(f"{image_id} has no address")
+    data = client.image_bytes(rendition.url)
+    cache.set(key, [astuple(size) for size in found], settings.SMUGMUG_CACHE_SECONDS)
     return data
 
 

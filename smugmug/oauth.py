@@ -13,10 +13,11 @@ from django.db import transaction
 from django_rq import get_connection
 from requests_oauthlib import OAuth1
 
-from smugmug.client import ATTEMPTS, TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
+from smugmug.client import ATTEMPTS, PATIENCE, TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Membership
-from smugmug.pacing import pacer
+from smugmug.pacing import Pacer
 from smugmug.records import RemoteUser
+from smugmug.wire import clock_off
 from targetvision.http import Session
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ACCESS = "Full"  # private and passworded albums too
 PERMISSIONS = "Read"
 OUT_OF_BAND = "oob"
+PAGE_PATIENCE = 10  # seconds that a person waits for a slot in the budget
 
 
 class NotConfigured(SmugMugError):
@@ -77,16 +79,22 @@ def connect(account: Account) -> SmugMugClient:
 
 
 def connect_for_page(account: Account) -> SmugMugClient:
-    """The same for a page, where a person waits: it asks once, and its connections are kept for the next picture."""
+    """The same for a page, where a person waits: it asks once and waits little; its connections are kept."""
     return _page_client(Token(account.oauth_token, account.oauth_token_secret), settings.SMUGMUG_API_URL)
 
 
 @functools.lru_cache(maxsize=32)
 def _page_client(token: Token, api_url: str) -> SmugMugClient:
-    return client(token, attempts=1)
+    return client(token, attempts=1, patience=PAGE_PATIENCE)
 
 
-def client(token: Token, *, attempts: int = ATTEMPTS) -> SmugMugClient:
+@functools.lru_cache(maxsize=4)
+def _pacer(rate: float) -> Pacer:
+    """One for all clients of the process, so that their threads queue up in one line."""
+    return Pacer(get_connection("smugmug"), rate)
+
+
+def client(token: Token, *, attempts: int = ATTEMPTS, patience: float = PATIENCE) -> SmugMugClient:
     def new_session() -> Session:
         session = Session()
         session.auth = OAuth1(*_key(), resource_owner_key=token.token, resource_owner_secret=token.secret)
@@ -95,8 +103,9 @@ def client(token: Token, *, attempts: int = ATTEMPTS) -> SmugMugClient:
     return SmugMugClient(
         new_session=new_session,
         api_url=settings.SMUGMUG_API_URL,
+        pacer=_pacer(settings.SMUGMUG_REQUESTS_PER_SECOND),
         attempts=attempts,
-        wait=pacer(get_connection("smugmug"), settings.SMUGMUG_REQUESTS_PER_SECOND),
+        patience=patience,
     )
 
 
@@ -148,6 +157,8 @@ def _token_call(name: str, auth: OAuth1) -> Token:
 def _refusal(name: str, response: requests.Response) -> Exception:
     """Why a token call failed: our key is wrong, or this handshake is over."""
     text = response.text[:400]
+    if problem := clock_off(response, text):
+        return problem
     if "consumer_key" in text or "signature_invalid" in text or "API key" in text:
         return SmugMugRefused(f"{name} answered {response.status_code}")
     return HandshakeRefused("SmugMug did not accept the code or its five minutes were over. Start again.")

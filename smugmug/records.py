@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,6 +75,7 @@ class RemoteImage:
     format: str
     is_video: bool
     is_hidden: bool
+    is_processing: bool
     latitude: float | None
     longitude: float | None
     archived_md5: str
@@ -90,6 +92,11 @@ class RemoteImage:
     @property
     def image_id(self) -> str:
         return f"{self.key}-{self.serial}"
+
+    @property
+    def image_uri(self) -> str:
+        """Of the picture itself, the same in every album; `uri` may be that of its place in one."""
+        return f"/api/v2/image/{self.image_id}"
 
 
 def user(raw: Json) -> RemoteUser:
@@ -118,24 +125,26 @@ def image(raw: Json, expansions: Json) -> RemoteImage:
     metadata = _expanded(raw, expansions, "ImageMetadata")
     sizes = _expanded(raw, expansions, "ImageSizeDetails")
     latitude, longitude = _decimal(raw, "Latitude"), _decimal(raw, "Longitude")
+    is_video = bool(raw.get("IsVideo"))  # then SmugMug's size and MD5 are those of a poster, not of the film
     is_somewhere = bool(latitude or longitude)  # "0" and "0.000" mean that there is no position
     return RemoteImage(
         key=_text(raw, "ImageKey"),
-        serial=_integer(raw, "Serial", high=BIGGEST_INTEGER) or 0,
+        serial=_serial(raw),
         filename=_text(raw, "FileName"),
         title=_text(raw, "Title"),
         caption=_text(raw, "Caption"),
-        keywords=tuple(dict.fromkeys(filter(None, map(_clean, _list(raw, "KeywordArray"))))),
+        keywords=_keywords(raw),
         date_taken=_naive(metadata, "DateTimeCreated") or _wall_clock(raw),
         width=_integer(raw, "OriginalWidth", high=BIGGEST_INTEGER),
         height=_integer(raw, "OriginalHeight", high=BIGGEST_INTEGER),
-        size_bytes=_integer(raw, "OriginalSize") or _integer(raw, "ArchivedSize"),
+        size_bytes=None if is_video else _integer(raw, "OriginalSize") or _integer(raw, "ArchivedSize"),
         format=_text(raw, "Format")[:WORD],
-        is_video=bool(raw.get("IsVideo")),
+        is_video=is_video,
         is_hidden=bool(raw.get("Hidden")),
+        is_processing=bool(raw.get("Processing")),
         latitude=latitude if is_somewhere else None,
         longitude=longitude if is_somewhere else None,
-        archived_md5=_text(raw, "ArchivedMD5")[:32],
+        archived_md5="" if is_video else _text(raw, "ArchivedMD5")[:32],
         uploaded_at=_moment(raw, "DateTimeUploaded") or _moment(raw, "Date"),
         updated_at=_moment(raw, "LastUpdated"),
         uri=_text(raw, "Uri"),
@@ -168,6 +177,29 @@ def uri_of(raw: Json, name: str) -> str:
     """The address of a linked resource: an object at default verbosity, a plain string at 1."""
     links = _object(raw, "Uris")
     return _text(_object(links, name), "Uri") or _text(links, name)
+
+
+def distinct(keywords: Iterable[str]) -> tuple[str, ...]:
+    """Without blanks and without those that differ from an earlier one in case only: SmugMug takes them for one."""
+    found: dict[str, str] = {}
+    for keyword in filter(None, (keyword.strip() for keyword in keywords)):
+        found.setdefault(keyword.casefold(), keyword)
+    return tuple(found.values())
+
+
+def _keywords(raw: Json) -> tuple[str, ...]:
+    """From the list; the text is only for answers without one, as a comma may be part of a keyword."""
+    if "KeywordArray" in raw:
+        return distinct(map(_clean, _list(raw, "KeywordArray")))
+    return distinct(keyword.strip().strip('"') for keyword in _text(raw, "Keywords").split(";"))
+
+
+def _serial(raw: Json) -> int:
+    """How often the picture was replaced; older answers have it in the address only."""
+    serial = _integer(raw, "Serial", high=BIGGEST_INTEGER)
+    if serial is None and (match := re.search(r"/image/[A-Za-z0-9]+-([0-9]{1,9})$", _text(raw, "Uri"))):
+        return int(match[1])
+    return serial or 0
 
 
 def _expanded(raw: Json, expansions: Json, name: str) -> Json:

@@ -33,7 +33,9 @@ class Faults:
     too_many: int = 0  # 429, to come again after `retry_after` seconds
     empty_error: int = 0  # 500, empty, said to be HTML
     timeout_but_applied: int = 0  # 504 after a change was made; counts writes only
+    largest_page: int = 0  # a longer list takes so long that SmugMug repeats the call inside, and says: nonce_used
     is_slow: bool = False  # as slow as SmugMug
+    clock_ahead: int = 0  # seconds by which SmugMug's clock is ahead of the caller's; may be negative
     retry_after: int = 1
     on_pictures: bool = False
     given: Counter[str] = field(default_factory=Counter)  # how often each has happened, by attribute
@@ -82,6 +84,10 @@ class Faults:
             with self._lock:
                 self.given["is_slow"] += 1
             time.sleep(BASE_PAUSE + PAUSE_AN_OBJECT * reply.objects)
+        if 0 < self.largest_page < reply.objects:
+            with self._lock:
+                self.given["largest_page"] += 1
+            return problem(401, "oauth_problem=nonce_used")
         if call.method not in ("POST", "PATCH") or reply.status not in (200, 202):
             return reply
         with self._lock:
@@ -92,7 +98,7 @@ class Faults:
         return html_reply(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>")
 
     def _limit_headers(self) -> dict[str, str]:
-        reset = int(time.time()) + self.retry_after
+        reset = int(time.time()) + self.clock_ahead + self.retry_after
         return {
             "Retry-After": str(self.retry_after),
             "X-RateLimit-Remaining": "0",

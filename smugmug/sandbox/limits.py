@@ -1,7 +1,6 @@
 """How many calls SmugMug allows in an hour."""
 
 import threading
-import time
 
 WINDOW = 3600  # seconds
 
@@ -15,9 +14,11 @@ class RateLimit:
         self._ends = 0.0
         self._left = calls
 
-    def take(self) -> tuple[bool, dict[str, str]]:
-        """Whether one more call is allowed, and the headers that say how many are left until when."""
-        now = time.time()
+    def take(self, now: float) -> tuple[bool, dict[str, str]]:
+        """Whether one more call is allowed, and the headers that say how many are left until when.
+
+        `now` is in seconds since 1970, and so is the header.
+        """
         with self._lock:
             if now >= self._ends:
                 self._ends, self._left = now + WINDOW, self._calls

@@ -60,8 +60,8 @@ class Sandbox:
         faults: Faults | None = None,
     ) -> None:
         self.library = demo_library() if library is None else library
-        self.authority = Authority(key=self.api_key, secret=self.api_secret, state=state)
         self.faults = faults or Faults()
+        self.authority = Authority(key=self.api_key, secret=self.api_secret, state=state, clock=self.now)
         self.private_bytes_need_signature = False  # may be set at any time; whether they do at SmugMug is not known
         self._limit = RateLimit(calls_per_hour)
         self._log: deque[Request] = deque(maxlen=KEPT_REQUESTS)
@@ -86,6 +86,10 @@ class Sandbox:
     def downloads(self) -> list[Request]:
         """The pictures fetched so far."""
         return [request for request in list(self._log) if request.path.startswith(PHOTOS_PATH)]
+
+    def now(self) -> float:
+        """What its clock says, in seconds since 1970."""
+        return time.time() + self.faults.clock_ahead
 
     def grant(self, access: str = "Full", permissions: str = "Read") -> tuple[str, str]:
         """An access token and its secret, without the handshake."""
@@ -133,7 +137,7 @@ class Sandbox:
         return html_reply(404, pages.not_found())
 
     def _answer_api(self, call: Call) -> Reply:
-        is_allowed, headers = self._limit.take()
+        is_allowed, headers = self._limit.take(self.now())
         if not is_allowed:
             return problem(429, "Too Many Requests", headers=headers)
         try:
@@ -207,6 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the stand-in's clock."""
+        return super().date_time_string(self.server.sandbox.now() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: object) -> None:
         """One line a request, without the query: it may hold a signature."""

@@ -8,6 +8,7 @@ import time
 import pytest
 import time_machine
 from django.core import signing
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from PIL import Image
@@ -292,6 +293,89 @@ def test_fetch_without_a_known_address_asks_for_it(photo, own_account):
     photo.large_url = ""
 
     assert images.fetch(photo, "large", client=oauth.connect(own_account)).startswith(b"\xff\xd8")
+
+
+def asked_for_sizes(sandbox):
+    return sum("!sizedetails" in request.path for request in sandbox.requests)
+
+
+def test_fetch_of_both_sizes_after_the_address_moved_asks_once_an_hour(photo, own_account, own_smugmug, settings):
+    photo.thumbnail_url = photo.large_url = ""
+    client = oauth.connect(own_account)
+
+    thumb, large = (images.fetch(photo, size, client=client) for size in ("thumb", "large"))
+
+    assert max(size_of(thumb)) < max(size_of(large))
+    assert asked_for_sizes(own_smugmug) == 1
+    settings.SMUGMUG_CACHE_SECONDS = 1
+    cache.clear()
+    images.fetch(photo, "thumb", client=client)
+    time.sleep(1.1)
+    images.fetch(photo, "thumb", client=client)
+    assert asked_for_sizes(own_smugmug) == 3
+
+
+def test_fetch_without_a_cache_asks_every_time(photo, own_account, own_smugmug, settings):
+    settings.SMUGMUG_CACHE_SECONDS = 0
+    photo.thumbnail_url = ""
+
+    for _ in range(2):
+        images.fetch(photo, "thumb", client=oauth.connect(own_account))
+
+    assert asked_for_sizes(own_smugmug) == 2
+
+
+def test_fetch_of_a_replaced_picture_does_not_believe_what_was_said_of_the_old(photo, own_account, own_smugmug):
+    photo.thumbnail_url = ""
+    images.fetch(photo, "thumb", client=oauth.connect(own_account))
+    replaced = own_smugmug.library.replace_photo(photo.image_key)
+    photo.image_id = f"{replaced.key}-{replaced.serial}"
+
+    images.fetch(photo, "thumb", client=oauth.connect(own_account))
+
+    assert asked_for_sizes(own_smugmug) == 2
+    assert f"/i-{replaced.key}/{replaced.serial}/" in own_smugmug.downloads[-1].path
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_fetch_with_a_cached_address_that_moved_asks_anew_once(photo, own_account, own_smugmug, faults, status):
+    photo.thumbnail_url = ""
+    client = oauth.connect(own_account)
+    images.fetch(photo, "thumb", client=client)
+    faults.reply("/photos/", html_reply(status, "<h1>No</h1>"), times=1)
+
+    assert images.fetch(photo, "thumb", client=client).startswith(b"\xff\xd8")
+    assert asked_for_sizes(own_smugmug) == 2
+
+    faults.reply("/photos/", html_reply(status, "<h1>No</h1>"))
+    with pytest.raises(SmugMugGone):
+        images.fetch(photo, "thumb", client=client)
+    assert asked_for_sizes(own_smugmug) == 3
+
+
+def test_fetch_of_a_picture_that_has_no_sizes_yet_asks_again_next_time(photo, own_account, own_smugmug):
+    photo.thumbnail_url = ""
+    own_smugmug.library.edit_photo(photo.image_key, is_unprocessed=True)
+    with pytest.raises(SmugMugGone):
+        images.fetch(photo, "thumb", client=oauth.connect(own_account))
+    own_smugmug.library.edit_photo(photo.image_key, is_unprocessed=False)
+
+    assert images.fetch(photo, "thumb", client=oauth.connect(own_account)).startswith(b"\xff\xd8")
+
+
+def test_sync_never_believes_what_pages_have_cached(photo, own_account, own_smugmug, faults):
+    """The sizes that a sync keeps come from SmugMug, though a page has asked for them within the hour."""
+    address = photo.thumbnail_url
+    photo.thumbnail_url = ""
+    images.fetch(photo, "thumb", client=oauth.connect(own_account))
+    Photo.objects.update(thumbnail_url="")
+    album = own_smugmug.library.home(photo.image_key)[0]
+    own_smugmug.library.edit_album(album.key, name="Renamed")
+
+    sync_all(own_account)
+
+    photo.refresh_from_db()
+    assert photo.thumbnail_url not in {"", address}
 
 
 def test_fetch_of_a_picture_that_is_gone_says_so_and_keeps_nothing(photo, own_account, own_smugmug):

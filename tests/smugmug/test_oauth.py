@@ -1,12 +1,13 @@
 import logging
 import re
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.db import connection
 
 from smugmug import oauth
-from smugmug.client import SmugMugRefused, SmugMugUnavailable
+from smugmug.client import ClockOff, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Membership
 from smugmug.oauth import AccountTaken, HandshakeRefused, NotConfigured, Token
 from smugmug.sandbox.messages import Reply, text_reply
@@ -135,6 +136,15 @@ def test_request_token_with_an_odd_answer_is_no_token(faults, reply, exception):
         oauth.request_token(CALLBACK)
 
 
+def test_request_token_with_a_clock_that_is_off_says_how_far(own_smugmug):
+    own_smugmug.faults.clock_ahead = -840
+
+    with pytest.raises(ClockOff, match="timestamp_refused") as caught:
+        oauth.request_token(CALLBACK)
+
+    assert "14 minutes ahead of SmugMug's" in caught.value.advice
+
+
 def test_request_token_where_nobody_listens_is_unavailable(settings):
     settings.SMUGMUG_OAUTH_URL = "http://127.0.0.1:9/services/oauth/1.0a"
 
@@ -201,6 +211,30 @@ def test_save_account_encrypts_the_token_at_rest(smugmug, ada):
     assert raw_token != raw_secret
     assert token not in row
     assert secret not in row
+
+
+def test_connect_for_a_page_waits_little_and_asks_once(own_account, faults):
+    client = oauth.connect_for_page(own_account)
+    faults.reply("!authuser", Reply(503))
+
+    with pytest.raises(SmugMugUnavailable, match="503"):
+        client.authenticated_user()
+    assert client.requests_made == 1
+
+    oauth.connect(own_account).wire.pacer.hold(60)
+    started = time.monotonic()
+    with pytest.raises(SmugMugUnavailable, match="budget"):
+        client.authenticated_user()
+    assert time.monotonic() - started < 5
+    assert client.requests_made == 1
+
+
+def test_connect_for_a_page_twice_is_one_client_with_the_budget_of_all(own_account):
+    client = oauth.connect_for_page(own_account)
+
+    assert oauth.connect_for_page(own_account) is client
+    assert oauth.connect(own_account) is not client
+    assert oauth.connect(own_account).wire.pacer is client.wire.pacer
 
 
 def test_connect_speaks_with_the_kept_token(account, smugmug):

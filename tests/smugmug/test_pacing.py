@@ -2,23 +2,22 @@ import os
 import subprocess
 import sys
 import threading
-from types import SimpleNamespace
+import time
 
 import django_rq
 import pytest
 
-from smugmug import pacing
+from smugmug.pacing import LONGEST_HOLD, Pacer
 
-KEY = "smugmug:next-slot"
-# Takes so many slots of ten seconds each, without waiting for any of them.
+# Takes slots for two seconds and prints when each was granted, by Redis's clock.
 TAKER = """
-import sys, redis
-from types import SimpleNamespace
-from smugmug import pacing
-pacing.time = SimpleNamespace(sleep=lambda seconds: None)
-wait = pacing.pacer(redis.Redis.from_url(sys.argv[1]), 0.1)
-for _ in range(int(sys.argv[2])):
-    wait()
+import sys, time, redis
+from smugmug.pacing import Pacer
+server = redis.Redis.from_url(sys.argv[1])
+pacer, ends = Pacer(server, float(sys.argv[2])), time.monotonic() + 2
+while time.monotonic() < ends:
+    pacer.wait()
+    print(int(server.get("smugmug:last-slot")) / 1e6)
 """
 
 
@@ -27,111 +26,266 @@ def redis():
     return django_rq.get_connection("smugmug")
 
 
-@pytest.fixture
-def slept(monkeypatch):
-    """How long callers would have slept, in seconds."""
-    pauses = []
-    monkeypatch.setattr(pacing, "time", SimpleNamespace(sleep=pauses.append))
-    return pauses
+def last_slot(redis):
+    """When the last slot was granted, by Redis's clock: ours would add how long this machine takes to wake up."""
+    return int(redis.get("smugmug:last-slot")) / 1e6
 
 
-def now(redis):
-    """Redis's clock, in microseconds."""
-    seconds, microseconds = redis.time()
-    return seconds * 1_000_000 + microseconds
+def grants(redis, pacer, count):
+    """When so many slots came, one after the other."""
+    found = []
+    for _ in range(count):
+        assert pacer.wait()
+        found.append(last_slot(redis))
+    return found
 
 
-def next_slot(redis):
-    return int(redis.get(KEY))
+def most_in_a_second(moments):
+    moments = sorted(set(moments))  # a grant may have been read twice
+    return max(sum(first <= moment < first + 1 for moment in moments) for first in moments)
 
 
-def test_take_slots_hands_them_out_evenly(redis, slept):
-    wait = pacing.pacer(redis, 4)
-    slots = []
-    for _ in range(6):
-        wait()
-        slots.append(next_slot(redis))
-
-    assert [later - earlier for earlier, later in zip(slots, slots[1:], strict=False)] == [252_500] * 5
-    assert slept[0] == 0
-    assert all(earlier < later for earlier, later in zip(slept, slept[1:], strict=False))
-    assert 0.2525 * 4 < slept[-1] <= 0.2525 * 5  # 5 slots ahead, less the time that the test took
+# --- Slots
 
 
-def test_take_slots_never_gives_more_than_the_rate_in_any_second(redis, slept):
-    wait = pacing.pacer(redis, 4)
-    slots = []
-    for _ in range(12):
-        wait()
-        slots.append(next_slot(redis) - 252_500)
+def test_wait_for_the_first_slot_takes_no_time(redis):
+    started = time.monotonic()
 
-    assert all(fifth - first > 1_000_000 for first, fifth in zip(slots, slots[4:], strict=False))
+    assert Pacer(redis, 0.1).wait()
+
+    assert time.monotonic() - started < 1
 
 
-def test_take_slots_from_two_pacers_share_one_budget(redis, slept):
-    pacers = [pacing.pacer(redis, 4), pacing.pacer(redis, 4)]
-    slots = []
-    for turn in range(6):
-        pacers[turn % 2]()
-        slots.append(next_slot(redis))
+def test_wait_gives_slots_at_even_distances(redis):
+    moments = grants(redis, Pacer(redis, 20), 6)
 
-    assert [later - earlier for earlier, later in zip(slots, slots[1:], strict=False)] == [252_500] * 5
+    distances = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert all(distance >= 0.05049 for distance in distances)
+    assert sum(distances) < 5 * 0.0505 + 0.5
 
 
-def test_take_slots_under_another_key_has_its_own_budget(redis, slept):
-    pacing.pacer(redis, 0.1)()
-    pacing.pacer(redis, 0.1, key="other")()
+def test_wait_of_who_is_late_pushes_the_next_slot_on(redis):
+    """Were slots handed out ahead, a late caller and the next one would send at the same time."""
+    pacer = Pacer(redis, 5)
+    pacer.wait()
+    time.sleep(0.5)  # two slots go by unused
+    first, second, third = grants(redis, pacer, 3)
 
-    assert slept == [0, 0]
+    assert second - first >= 0.2
+    assert third - second >= 0.2
 
 
-def test_take_slots_from_many_threads_gives_each_its_own(redis, slept):
-    wait = pacing.pacer(redis, 0.1)
-    wait()
-    first = next_slot(redis)
-    threads = [threading.Thread(target=wait) for _ in range(10)]
+def test_wait_in_many_threads_never_gives_more_than_the_rate_in_a_second(redis):
+    pacer, moments = Pacer(redis, 8), []
+
+    def work():
+        for _ in range(5):
+            pacer.wait()
+            moments.append(last_slot(redis))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert next_slot(redis) - first == 10 * 10_100_000
-    assert len(set(slept)) == 11
+    assert len(moments) == 20
+    assert most_in_a_second(moments) <= 8
+    assert max(moments) - min(moments) < 19 / 8 * 1.3  # and the budget is used
 
 
-def test_take_slots_from_two_processes_share_one_budget(redis, slept):
-    pacing.pacer(redis, 0.1)()
-    first = next_slot(redis)
-    command = [sys.executable, "-c", TAKER, os.environ["REDIS_URL"], "5"]
-    takers = [subprocess.Popen(command) for _ in range(2)]
+def test_wait_in_two_processes_never_gives_more_than_the_rate_in_a_second(redis):
+    command = [sys.executable, "-c", TAKER, os.environ["REDIS_URL"], "8"]
+    takers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    found = [[float(line) for line in taker.communicate(timeout=60)[0].split()] for taker in takers]
 
-    assert [taker.wait(timeout=60) for taker in takers] == [0, 0]
-    assert next_slot(redis) - first == 10 * 10_100_000
-
-
-def test_take_a_slot_after_a_pause_saves_no_budget_up(redis, slept):
-    redis.set(KEY, now(redis) - 60_000_000)
-    wait = pacing.pacer(redis, 4)
-
-    before = now(redis)
-    wait()
-    wait()
-
-    assert slept[0] == 0
-    assert slept[1] > 0
-    assert next_slot(redis) >= before + 2 * 252_500
+    assert [taker.returncode for taker in takers] == [0, 0]
+    assert all(found)  # neither starved
+    assert len(found[0] + found[1]) >= 12
+    assert most_in_a_second(found[0] + found[1]) <= 8
 
 
-def test_take_a_slot_leaves_a_key_that_goes_away(redis, slept):
-    pacing.pacer(redis, 4)()
+def test_wait_under_another_key_has_its_own_budget(redis):
+    started = time.monotonic()
 
-    assert 0 < redis.pttl(KEY) <= 600_000
+    Pacer(redis, 0.1).wait()
+    Pacer(redis, 0.1, key="other").wait()
+
+    assert time.monotonic() - started < 1
 
 
-def test_wait_sleeps_until_the_slot(redis):
-    wait = pacing.pacer(redis, 20)
-    wait()
-    slot = next_slot(redis)
-    wait()
+def test_wait_leaves_no_key_in_redis_for_ever(redis):
+    pacer = Pacer(redis, 4)
+    pacer.wait()
+    pacer.hold(5)
+    pacer.slow_down(1, 5)
 
-    assert now(redis) >= slot
+    assert len(redis.keys("smugmug:*")) == 3
+    assert all(0 < redis.pttl(key) <= 7_200_000 for key in redis.keys("smugmug:*"))
+
+
+# --- Patience
+
+
+def test_wait_with_patience_is_refused_at_once_and_takes_nothing(redis):
+    pacer = Pacer(redis, 0.1)
+    pacer.wait()
+    slot = redis.get("smugmug:last-slot")
+    started = time.monotonic()
+
+    assert pacer.wait(patience=2) is False
+
+    assert time.monotonic() - started < 1
+    assert redis.get("smugmug:last-slot") == slot
+
+
+def test_wait_with_patience_enough_gets_its_slot(redis):
+    pacer = Pacer(redis, 5)
+    pacer.wait()
+    started = time.monotonic()
+
+    assert pacer.wait(patience=2) is True
+    assert 0.15 < time.monotonic() - started < 1
+
+
+def test_wait_with_patience_counts_those_who_queue_before(redis):
+    pacer = Pacer(redis, 1)
+    pacer.wait()
+    threads = [threading.Thread(target=pacer.wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+
+    assert pacer.seconds_away() > 2
+    assert pacer.wait(patience=2) is False
+    assert all(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+
+
+def test_wait_with_patience_ends_when_a_hold_comes_meanwhile(redis):
+    pacer, answers = Pacer(redis, 2), []
+    pacer.wait()
+    thread = threading.Thread(target=lambda: answers.append(pacer.wait(patience=3)))
+    thread.start()
+    Pacer(redis, 2).hold(30)
+    thread.join(timeout=3)
+
+    assert answers == [False]
+
+
+# --- Hold
+
+
+def test_hold_keeps_slots_from_every_pacer_until_it_ends(redis):
+    pacer, other = Pacer(redis, 100), Pacer(redis, 100)
+    pacer.hold(0.5)
+    started = time.monotonic()
+
+    assert other.wait(patience=0.2) is False
+    assert other.wait() is True
+    assert time.monotonic() - started >= 0.49
+
+
+def test_hold_never_shortens_a_longer_one(redis):
+    pacer = Pacer(redis, 100)
+    pacer.hold(60)
+    pacer.hold(1)
+
+    assert 58 < pacer.seconds_away() <= 60
+    pacer.hold(90)
+    assert 88 < pacer.seconds_away() <= 90
+
+
+@pytest.mark.parametrize("seconds", [0, -5])
+def test_hold_of_no_time_holds_nothing(redis, seconds):
+    pacer = Pacer(redis, 100)
+
+    pacer.hold(seconds)
+
+    assert pacer.seconds_away() == 0
+
+
+def test_hold_of_years_is_cut_to_an_hour(redis):
+    pacer = Pacer(redis, 100)
+
+    pacer.hold(10**9)
+
+    assert LONGEST_HOLD - 5 < pacer.seconds_away() <= LONGEST_HOLD
+
+
+def test_held_until_says_when_a_hold_ends_and_nothing_of_mere_slots(redis):
+    pacer, other = Pacer(redis, 0.1), Pacer(redis, 0.1)
+    pacer.wait()
+    assert other.held_until() is None
+
+    pacer.hold(5)
+    assert other.held_until() is None  # a slot takes longer
+
+    pacer.hold(60)
+    assert time.time() + 58 < other.held_until() <= time.time() + 60.1
+
+
+def test_hold_without_a_rate_is_all_that_is_waited_for(redis):
+    pacer = Pacer(redis, None, key="ai")
+    started = time.monotonic()
+    assert all(pacer.wait() for _ in range(50))
+    assert time.monotonic() - started < 1
+    assert redis.keys("*slot*") == []
+
+    pacer.hold(0.5)
+
+    assert pacer.wait(patience=0.1) is False
+    assert pacer.wait() is True
+    assert time.monotonic() - started >= 0.5
+    assert pacer.held_until() is None
+
+
+# --- Slow down
+
+
+def test_slow_down_puts_slots_of_every_pacer_further_apart(redis):
+    pacer, other = Pacer(redis, 100), Pacer(redis, 100)
+    pacer.slow_down(0.3, 30)
+
+    first, second, third = grants(redis, other, 3)
+
+    assert second - first >= 0.3
+    assert third - second >= 0.3
+
+
+def test_slow_down_moves_the_very_next_slot(redis):
+    pacer = Pacer(redis, 100)
+    pacer.wait()
+    pacer.slow_down(20, 30)
+
+    assert 19 < pacer.seconds_away() <= 20
+    pacer.slow_down(5, 30)
+    assert 4 < pacer.seconds_away() <= 5
+
+
+def test_slow_down_ends_by_itself(redis):
+    pacer = Pacer(redis, 100)
+    pacer.slow_down(1, 0.2)
+    time.sleep(0.3)
+
+    first, second = grants(redis, pacer, 2)
+
+    assert second - first < 0.5
+
+
+def test_slow_down_below_our_own_distance_speeds_nothing_up(redis):
+    pacer = Pacer(redis, 5)
+    pacer.slow_down(0.01, 30)
+
+    first, second = grants(redis, pacer, 2)
+
+    assert second - first >= 0.2
+
+
+def test_slow_down_until_a_time_that_is_past_slows_nothing(redis):
+    pacer = Pacer(redis, 100)
+
+    pacer.slow_down(10, -3)
+
+    assert redis.exists("smugmug:distance") == 0

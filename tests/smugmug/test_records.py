@@ -291,6 +291,47 @@ def test_read_serial_that_is_no_number_is_zero(serial):
     assert image(ImageKey="K", Serial=serial).image_id == "K-0"
 
 
+@pytest.mark.parametrize(
+    ("uri", "serial"),
+    [
+        ("/api/v2/album/AbCdEf/image/GhIjKlM-3", 3),
+        ("/api/v2/image/GhIjKlM-12", 12),
+        ("/api/v2/image/GhIjKlM", 0),
+        ("/api/v2/image/GhIjKlM-٣", 0),
+        ("", 0),
+    ],
+)
+def test_read_serial_of_an_old_recording_is_in_its_address(uri, serial):
+    found = records.image({"ImageKey": "GhIjKlM", "Uri": uri}, {})
+
+    assert found.serial == serial
+    assert found.image_uri == f"/api/v2/image/GhIjKlM-{serial}"
+    assert records.image({"Uri": uri, "Serial": 5}, {}).serial == 5
+
+
+@pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), (None, False)])
+def test_read_image_under_processing_says_so(value, expected):
+    assert records.image({"Processing": value}, {}).is_processing is expected
+
+
+def test_read_film_has_not_the_posters_size_and_checksum():
+    raw = {"ArchivedMD5": "a" * 32, "ArchivedSize": 155_323, "OriginalSize": 155_323}
+
+    assert (records.image(raw, {}).archived_md5, records.image(raw, {}).size_bytes) == ("a" * 32, 155_323)
+    film = records.image({**raw, "IsVideo": True}, {})
+    assert (film.archived_md5, film.size_bytes) == ("", None)
+
+
+def test_read_keywords_that_differ_in_case_only_gives_the_first():
+    assert records.image({"KeywordArray": ["Dog", "cat", "dog ", "CAT"]}, {}).keywords == ("Dog", "cat")
+    assert records.distinct([" Straße", "", "STRASSE", "b"]) == ("Straße", "b")
+
+
+def test_read_keywords_without_a_list_are_those_of_the_text():
+    assert records.image({"Keywords": '7058; "maker faire"; heic'}, {}).keywords == ("7058", "maker faire", "heic")
+    assert records.image({"Keywords": "a; b", "KeywordArray": []}, {}).keywords == ()
+
+
 def test_read_size_where_the_original_is_unknown_is_the_archived():
     assert image(ArchivedSize="302011").size_bytes == 302011
 

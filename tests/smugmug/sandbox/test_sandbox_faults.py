@@ -1,5 +1,6 @@
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -162,3 +163,36 @@ def test_spoil_calls_of_many_threads_spoils_the_right_number(fresh, calling):
 
     assert (found.count(200), found.count(429)) == (60, 20)
     assert fresh.faults.given == {"too_many": 20}
+
+
+def test_switch_largest_page_on_takes_longer_lists_for_used_nonces(fresh, calling):
+    fresh.faults.largest_page = 3
+    caller, path = calling(fresh), f"/api/v2/album/{fresh.library.albums[0].key}!images"
+
+    spoiled = caller.fetch(path, count=4)
+
+    assert (spoiled.status_code, spoiled.json()["Message"]) == (401, "oauth_problem=nonce_used")
+    assert caller.fetch(path, count=3).status_code == 200
+    assert fresh.faults.given == {"largest_page": 1}
+
+
+def test_set_the_clock_ahead_moves_its_dates_and_refuses_our_timestamps(fresh, calling):
+    caller = calling(fresh)
+    honest = caller.fetch(PATH)
+    fresh.faults.clock_ahead = 600
+
+    refused = caller.fetch(PATH)
+
+    assert (refused.status_code, refused.json()["Message"]) == (401, "oauth_problem=timestamp_refused")
+    date, later = (parsedate_to_datetime(answer.headers["Date"]) for answer in (honest, refused))
+    assert 600 <= (later - date).total_seconds() <= 610
+    reset, after = (int(answer.headers["X-RateLimit-Reset"]) for answer in (honest, refused))
+    assert reset == after
+    fresh.faults.clock_ahead = 0
+    assert caller.fetch(PATH).status_code == 200
+
+
+def test_set_the_clock_a_little_ahead_takes_our_timestamps(fresh, calling):
+    fresh.faults.clock_ahead = -250
+
+    assert statuses(calling(fresh), 2) == [200, 200]
