@@ -1,7 +1,6 @@
-"""Remote library → mirror. Requests run in threads that hold no connection; rows are written here, an album a time.
+"""Syncs as people and cron know them: begun, gone on with, retried, cancelled, ended; each step in the audit trail.
 
-What is left to do is read from the rows themselves (albums not read since the run began), so a run can be broken off
-anywhere and taken up again.
+How a library is read is in reading.py, what becomes of it in mirror.py.
 """
 
 from __future__ import annotations
@@ -9,53 +8,97 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from smugmug.client import SmugMugClient, SmugMugError, SmugMugGone, SmugMugNonsense, SmugMugRefused
-from smugmug.models import Account, Album, AlbumPhoto, Photo, SyncRun
-from smugmug.records import LARGE_PIXELS, THUMBNAIL_PIXELS, RemoteAlbum, RemoteImage, smallest
+from smugmug import audit
+from smugmug.client import ClockOff, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
+from smugmug.models import Account, SyncRun
+from smugmug.reading import ALBUM_LIST, Lost, Reading
 from targetvision import logs
-from targetvision.models import RunError, RunState
+from targetvision.models import RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
-IN_FLIGHT = 4  # requests at once: 2 s for a page of 100 would else leave the budget of 4 a second unused
-ROWS_A_STATEMENT = 500
-
-ALBUM_FIELDS = (
-    "user_id", "album_id", "title", "description", "image_count", "last_updated", "images_last_updated",
-    "url_path", "web_url", "privacy", "security_type", "is_locked", "removed_at",
-)  # fmt: skip
-LOCKED_FIELDS = ("security_type", "is_locked", "removed_at")  # SmugMug says no more of a locked album
-PHOTO_FIELDS = (
-    "image_id", "filename", "title", "caption", "keywords", "date_taken", "image_url", "thumbnail_url", "large_url",
-    "original_url", "width", "height", "size_bytes", "format", "is_video", "is_hidden", "latitude", "longitude",
-    "archived_md5", "exif", "uploaded_at", "remote_updated_at", "synced_at", "removed_at",
-)  # fmt: skip
-
-Listing = tuple[Album, "Future[list[RemoteImage]]"]
+HOUR = datetime.timedelta(hours=1)
+PAUSES = (60, 120, 300, 600, 900)  # seconds, one after the other while SmugMug is away; the last again and again
 
 
-def start(account: Account, *, by: User | None) -> tuple[SyncRun, bool]:
-    """A new run of the account, or the one that is active; and whether it is new."""
+class TooManyStarts(Exception):
+    """The person has started enough for this hour; str() is the sentence, `retry_after` in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        minutes = max(1, round(retry_after / 60))
+        super().__init__(f"You have started many syncs in the last hour. The next is possible in {minutes} minutes.")
+        self.retry_after = retry_after
+
+
+def start(
+    account: Account,
+    *,
+    by: User | None,
+    kind: str = SyncRun.Kind.FULL,
+    album_keys: Sequence[str] = (),
+    who: str = "",
+) -> tuple[SyncRun, bool]:
+    """A new run of the account, or the one that is active; and whether it is to be enqueued.
+
+    `who` is for the audit trail where nobody is signed in. A paused run goes on at once. TooManyStarts where the
+    person has started more than SYNC_STARTS_PER_HOUR.
+    """
+    who = audit.person(by) if by else who or audit.COMMAND
     try:
         with transaction.atomic():
-            return SyncRun.objects.create(account=account, requested_by=by), True
+            if by:
+                _limit(by)
+            run = SyncRun.objects.create(account=account, requested_by=by, kind=kind, album_keys=list(album_keys))
+            audit.record(account, who=who, action=kind, run=run, result="started", detail=", ".join(album_keys))
+            return run, True
+    except TooManyStarts as exc:
+        audit.record(account, who=who, action=kind, result="refused", detail=str(exc))
+        raise
     except IntegrityError:
         active = SyncRun.objects.active().filter(account=account).first()
-        # It may have ended since the constraint spoke.
-        return (active, False) if active else start(account, by=by)
+        if active is None:  # it has ended since the constraint spoke
+            return start(account, by=by, kind=kind, album_keys=album_keys, who=who)
+        return active, active.resume()
+
+
+def _limit(person: User) -> None:
+    """TooManyStarts where this would be one too many; the person's row is locked, so that two at once are counted."""
+    if not settings.SYNC_STARTS_PER_HOUR:
+        return
+    get_user_model().objects.select_for_update().get(pk=person.pk)
+    begun = SyncRun.objects.filter(requested_by=person, created_at__gt=timezone.now() - HOUR)
+    times = list(begun.order_by("-created_at").values_list("created_at", flat=True)[: settings.SYNC_STARTS_PER_HOUR])
+    if len(times) >= settings.SYNC_STARTS_PER_HOUR:
+        raise TooManyStarts(max(1, int((times[-1] + HOUR - timezone.now()).total_seconds())))
+
+
+def retry(run: SyncRun, *, by: User | None, who: str = "") -> tuple[SyncRun, bool]:
+    """Read again what this run could not read; a run like it where the list of albums itself had failed."""
+    keys = [error["key"] for error in run.errors]
+    if not keys or ALBUM_LIST in keys:
+        return start(run.account, by=by, kind=run.kind, album_keys=run.album_keys, who=who)
+    return start(run.account, by=by, kind=SyncRun.Kind.ALBUMS, album_keys=keys, who=who)
+
+
+@transaction.atomic
+def cancel(run: SyncRun, *, by: User | None, who: str = "") -> bool:
+    """Stop a run; False where it was over. What it has brought in stays."""
+    won = run.cancel()
+    if won:
+        who = audit.person(by) if by else who or audit.COMMAND
+        audit.record(run.account, who=who, action=run.kind, run=run, result="cancelled")
+    return won
 
 
 def carry_on(
@@ -69,229 +112,45 @@ def carry_on(
         return True
     with logs.about(run=run.pk, account=run.account_id):
         try:
-            return _carry_on(run, client, time.monotonic() + seconds, tell)
-        except SmugMugRefused as exc:
-            Account.objects.connected().filter(pk=run.account_id).update(state=Account.State.REFUSED)
-            return _failed(run, exc)
+            is_over = Reading(run, client, tell).work(time.monotonic() + seconds)
+        except Lost:
+            logger.info("sync %s is over or in other hands", run.pk)
+            return True
+        except SmugMugUnavailable as exc:
+            _pause(run, exc)
+            return True
         except SmugMugError as exc:
-            return _failed(run, exc)
+            _fail(run, exc)
+            return True
+        if is_over:
+            _end(run, RunState.PARTIAL if run.errors else RunState.SUCCEEDED)
+            tell(run)
+        else:
+            run.queue()
+        return is_over
 
 
-def _failed(run: SyncRun, exc: SmugMugError) -> bool:
-    logger.warning("sync %s failed: %s", run.pk, exc)
-    run.finish(RunState.FAILED, exc.advice)
-    return True
-
-
-def _carry_on(run: SyncRun, client: SmugMugClient, deadline: float, tell: Callable[[SyncRun], None]) -> bool:
-    requests_before = run.requests_made - client.requests_made  # the client may have worked on an earlier slice
-    if run.albums_listed_at is None:
-        _mirror_albums(run, client)
-        tell(run)
-
-    def beat() -> bool:
-        return run.beat(requests_made=requests_before + client.requests_made, waiting_for=_waiting(client))
-
-    for album, listing in _listings(_unread(run), client, lambda: time.monotonic() < deadline and beat()):
-        _mirror_listing(run, album, listing)
-        tell(run)
-    if not beat():
-        return True  # cancelled
-    if time.monotonic() >= deadline and _unread(run).exists():
-        run.queue()
-        return False
-    if not run.errors:
-        _remove_lost_photos(run, client)
-    beat()
-    run.finish(RunState.PARTIAL if run.errors else RunState.SUCCEEDED)
-    logger.info("sync %s %s: %s photos in %s albums", run.pk, run.state, run.photos_seen, run.done)
-    tell(run)
-    return True
-
-
-def _waiting(client: SmugMugClient) -> str:
-    if client.waiting_until is None:
-        return ""
-    until = datetime.datetime.fromtimestamp(client.waiting_until, datetime.UTC)
-    return f"Waiting for SmugMug until {until:%H:%M:%S} UTC (it asked us to slow down)."
-
-
-def _unread(run: SyncRun) -> QuerySet[Album]:
-    """The albums that this run has still to read: not locked, not failed, and not read since it began."""
-    return (
-        Album.objects.present()
-        .filter(Q(synced_at=None) | Q(synced_at__lt=run.started_at), account=run.account_id, is_locked=False)
-        .exclude(album_key__in=[error["key"] for error in run.errors])
-        .order_by("album_key")
-    )
-
-
-def _mirror_albums(run: SyncRun, client: SmugMugClient) -> None:
-    """List all albums; keep them; mark as removed those that a complete list lacks and SmugMug denies."""
-    listed: dict[str, RemoteAlbum] = {}
-    for page in client.albums(run.account.nickname):
-        listed.update((album.key, album) for album in page)
-        run.beat()
-    lacking = Album.objects.present().filter(account=run.account_id).exclude(album_key__in=listed)
-    gone = [album.pk for album in lacking if _is_gone(client, album)]
-    with transaction.atomic():
-        _upsert_albums(run.account, listed.values())
-        Album.objects.filter(pk__in=gone).update(removed_at=timezone.now())
-        AlbumPhoto.objects.filter(album__in=gone).delete()
-        locked = sum(album.is_locked for album in listed.values())
-        readable = Album.objects.present().filter(account=run.account_id, is_locked=False).count()
-        run.beat(albums_listed_at=timezone.now(), total=readable, albums_locked=locked)
-
-
-def _is_gone(client: SmugMugClient, album: Album) -> bool:
-    """True only on a clear no; whatever else goes wrong proves nothing."""
-    try:
-        client.album(album.album_key)
-    except SmugMugGone:
-        return True
-    except SmugMugRefused:
-        raise
-    except SmugMugError as exc:
-        logger.warning("album %s is not listed, and could not be asked for: %s", album.album_key, exc)
-    return False
-
-
-def _upsert_albums(account: Account, albums: Collection[RemoteAlbum]) -> None:
-    """Write the albums; those that are locked keep what was known of them."""
-    for is_locked, fields in ((False, ALBUM_FIELDS), (True, LOCKED_FIELDS)):
-        Album.objects.bulk_create(
-            [_album(account, album) for album in albums if album.is_locked == is_locked],
-            update_conflicts=True,
-            unique_fields=["album_key"],
-            update_fields=fields,
-            batch_size=ROWS_A_STATEMENT,
-        )
-
-
-def _album(account: Account, album: RemoteAlbum) -> Album:
-    return Album(
-        account=account,
-        album_key=album.key,
-        user_id=account.nickname,
-        album_id=album.node_id,
-        **{name: getattr(album, name) for name in ALBUM_FIELDS if hasattr(album, name)},
-    )
-
-
-def _listings(albums: Iterable[Album], client: SmugMugClient, go_on: Callable[[], bool]) -> Iterator[Listing]:
-    """The albums, each with its finished listing, in the order in which they come.
-
-    IN_FLIGHT are asked for at once. `go_on` is asked at least every heartbeat; after its first False nothing
-    new is begun, and what is under way is waited for.
-    """
-    waiting = iter(albums)
-    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="smugmug")
-    under_way: dict[Future[list[RemoteImage]], Album] = {}
-    try:
-        while True:
-            if go_on():
-                while len(under_way) < IN_FLIGHT and (album := next(waiting, None)):
-                    under_way[pool.submit(_list_images, client, album.album_key)] = album
-            else:
-                waiting = iter(())
-            if not under_way:
-                return
-            ready, _ = wait(under_way, timeout=settings.HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield under_way.pop(future), future
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _list_images(client: SmugMugClient, album_key: str) -> list[RemoteImage]:
-    return [image for page in client.images(album_key) for image in page]
-
-
-def _mirror_listing(run: SyncRun, album: Album, listing: Future[list[RemoteImage]]) -> None:
-    """Write what came, or record why nothing did; the run goes on either way."""
-    try:
-        images = listing.result()
-        if album.image_count and not images:
-            raise SmugMugNonsense(f"album {album.album_key} should hold {album.image_count} images and lists none")
-    except SmugMugRefused:
-        raise
-    except SmugMugError as exc:
-        logger.warning("sync %s: album %s not read: %s", run.pk, album.album_key, exc)
-        error = RunError(key=album.album_key, title=album.title, sentence=exc.advice)
-        run.beat(errors=[*run.errors, error])
+@transaction.atomic
+def _end(run: SyncRun, state: RunState, why: str = "") -> None:
+    """Close the run, and write down what came of it."""
+    if not run.finish(state, why):
         return
-    with transaction.atomic():
-        new = save_listing(album, images)
-        run.beat(done=run.done + 1, photos_seen=run.photos_seen + len(images), photos_new=run.photos_new + new)
+    figures = f"{run.photos_new:,} new, {run.photos_changed:,} changed, {run.photos_removed:,} removed"
+    detail = why or (f"{figures}; {run.error_count:,} albums not read" if run.errors else figures)
+    audit.record(run.account, who=audit.starter(run), action=run.kind, run=run, result=state, detail=detail)
+    logger.info("sync %s %s: %s photos in %s albums", run.pk, run.state, run.photos_seen, run.done)
 
 
-def save_listing(album: Album, images: list[RemoteImage]) -> int:
-    """Make the mirror of the album equal to the list, in the caller's transaction; returns how many photos are new."""
-    now = timezone.now()
-    keys = [image.key for image in images]
-    known = set(Photo.objects.filter(image_key__in=keys).values_list("image_key", flat=True))
-    at_home = [image for image in images if image.origin in {"", "Album"}]
-    guests = [image for image in images if image.origin not in {"", "Album"}]
-    _upsert_photos(album, at_home, now, fields=("album", *PHOTO_FIELDS))
-    _upsert_photos(album, guests, now, fields=PHOTO_FIELDS)
-    ids = dict(Photo.objects.filter(image_key__in=keys).values_list("image_key", "pk"))
-    AlbumPhoto.objects.bulk_create(
-        [
-            AlbumPhoto(album=album, photo_id=ids[image.key], position=position, origin=image.origin)
-            for position, image in enumerate(images, start=1)
-        ],
-        update_conflicts=True,
-        unique_fields=["album", "photo"],
-        update_fields=["position", "origin"],
-        batch_size=ROWS_A_STATEMENT,
-    )
-    AlbumPhoto.objects.filter(album=album).exclude(photo__in=ids.values()).delete()
-    Album.objects.filter(pk=album.pk).update(synced_at=now)
-    return len(set(keys) - known)
+def _fail(run: SyncRun, exc: SmugMugError) -> None:
+    logger.warning("sync %s failed: %s", run.pk, exc)
+    if isinstance(exc, SmugMugRefused) and not isinstance(exc, ClockOff):
+        Account.objects.connected().filter(pk=run.account_id).update(state=Account.State.REFUSED)
+    _end(run, RunState.FAILED, exc.advice)
 
 
-def _upsert_photos(album: Album, images: list[RemoteImage], now: datetime.datetime, *, fields: tuple[str, ...]) -> None:
-    Photo.objects.bulk_create(
-        [_photo(album, image, now) for image in images],
-        update_conflicts=True,
-        unique_fields=["image_key"],
-        update_fields=fields,
-        batch_size=ROWS_A_STATEMENT,
-    )
-
-
-def _photo(album: Album, image: RemoteImage, now: datetime.datetime) -> Photo:
-    thumbnail = smallest(image.renditions, THUMBNAIL_PIXELS)
-    large = smallest(image.renditions, LARGE_PIXELS)
-    return Photo(
-        account_id=album.account_id,
-        album=album,
-        image_key=image.key,
-        image_id=image.image_id,
-        keywords=list(image.keywords),
-        image_url=image.web_url,
-        thumbnail_url=thumbnail.url if thumbnail else image.thumbnail_url,
-        large_url=large.url if large else "",
-        remote_updated_at=image.updated_at,
-        synced_at=now,
-        **{
-            name: getattr(image, name)
-            for name in (
-                "filename", "title", "caption", "date_taken", "original_url", "width", "height", "size_bytes",
-                "format", "is_video", "is_hidden", "latitude", "longitude", "archived_md5", "exif", "uploaded_at",
-            )
-        },
-    )  # fmt: skip
-
-
-def _remove_lost_photos(run: SyncRun, client: SmugMugClient) -> None:
-    """Mark as removed the photos that stand in no album after a clean, complete pass, and that SmugMug denies."""
-    lost = Photo.objects.present().filter(account=run.account_id, standings=None, synced_at__lt=run.started_at)
-    gone = []
-    for photo in lost.only("pk", "image_id"):
-        if not client.has_image(photo.image_id):
-            gone.append(photo.pk)
-        if not run.beat():
-            return
-    Photo.objects.filter(pk__in=gone).update(removed_at=timezone.now())
-    run.beat(photos_removed=len(gone))
+def _pause(run: SyncRun, exc: SmugMugUnavailable) -> None:
+    """SmugMug does not answer at all: the run goes on later, by itself."""
+    seconds = max(PAUSES[min(run.pauses, len(PAUSES) - 1)], exc.retry_after or 0)
+    at = timezone.now() + datetime.timedelta(seconds=seconds)
+    logger.warning("sync %s pauses for %.0f s: %s", run.pk, seconds, exc)
+    run.pause(f"SmugMug does not answer. The sync goes on by itself at {at:%H:%M} UTC.", seconds=seconds)

@@ -176,7 +176,7 @@ class Run(models.Model):
             state=RunState.PAUSED,
             waiting_for=why,
             resume_at=resume_at,
-            pauses=F("pauses") + (seconds is not None),
+            pauses=F("pauses") + int(seconds is not None),
         )
 
     def cancel(self) -> bool:

@@ -9,14 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
+import django_rq
 import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from smugmug import client as client_module
 from smugmug import oauth, sync
+from smugmug import wire as wire_module
 from smugmug.client import SmugMugClient
 from smugmug.models import Account, Album, Photo, SyncRun
+from smugmug.pacing import Pacer
 from smugmug.sandbox import Sandbox
 from smugmug.sandbox.messages import Call, Reply
 
@@ -69,7 +71,7 @@ def faults(own_smugmug: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Faults:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between the client's attempts, in seconds; they take no time."""
     pauses: list[float] = []
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(time=time.time, sleep=pauses.append))
+    monkeypatch.setattr(wire_module, "time", SimpleNamespace(time=time.time, sleep=pauses.append))
     return pauses
 
 
@@ -109,7 +111,7 @@ def listings(sandbox: Sandbox) -> list[str]:
 
 
 def connected(sandbox, **options):
-    """A client with a token of the stand-in's, and no database or Redis behind it."""
+    """A client with a token of the stand-in's, and no database behind it; its budget is practically endless."""
     token, secret = sandbox.grant()
 
     def new_session():
@@ -118,4 +120,5 @@ def connected(sandbox, **options):
         session.auth = OAuth1(sandbox.api_key, sandbox.api_secret, token, secret)
         return session
 
+    options.setdefault("pacer", Pacer(django_rq.get_connection("smugmug"), 1000))
     return SmugMugClient(new_session=new_session, api_url=sandbox.url, **options)

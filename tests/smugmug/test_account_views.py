@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from smugmug import members
-from smugmug.models import Account, Membership
+from smugmug.models import Account, AuditEntry, Membership
 from tests.factories import AccountFactory, AIMetadataFactory, MembershipFactory, SyncRunFactory, UserFactory
 
 SETTINGS = "/settings/"
@@ -21,6 +21,10 @@ SETTINGS = "/settings/"
 
 def add_url(account: Account) -> str:
     return reverse("smugmug:add_member", args=[account.nickname])
+
+
+def never_send_url(account: Account) -> str:
+    return reverse("smugmug:never_send", args=[account.nickname])
 
 
 def disconnect_url(account: Account) -> str:
@@ -215,3 +219,65 @@ def test_add_member_by_two_at_once_makes_one_membership() -> None:
 
     assert sorted(outcomes) == ["in", "refused"]
     assert Membership.objects.filter(user=grace, account=account).count() == 1
+
+
+def test_disconnect_writes_down_who(owner_client: Client, library_of_ada: Account) -> None:
+    SyncRunFactory(account=library_of_ada)
+
+    owner_client.post(disconnect_url(library_of_ada))
+
+    trail = AuditEntry.objects.order_by("pk").values_list("who", "action", "result")
+    assert list(trail) == [("user:ada", "full", "cancelled"), ("user:ada", "disconnect", "done")]
+
+
+def test_never_send_keeps_the_library_back_and_allows_it_again(owner_client: Client, library_of_ada: Account) -> None:
+    other = AccountFactory()
+
+    owner_client.post(never_send_url(library_of_ada), {"never_send": "on"})
+
+    kept = Account.objects.filter(never_send=True)
+    assert [account.pk for account in kept] == [library_of_ada.pk]
+    page = owner_client.get(SETTINGS).text
+    assert "From now on nothing of" in page
+    assert 'value="off" aria-checked="true"' in page
+    owner_client.post(never_send_url(library_of_ada), {"never_send": "off"})
+    assert not kept.all().exists()
+    trail = AuditEntry.objects.order_by("pk").values_list("account", "who", "action", "detail")
+    assert list(trail) == [
+        (library_of_ada.pk, "user:ada", "never send", "The whole library"),
+        (library_of_ada.pk, "user:ada", "may send", "The whole library"),
+    ]
+    assert not AuditEntry.objects.filter(account=other).exists()
+
+
+def test_never_send_twice_is_written_down_once(owner_client: Client, library_of_ada: Account) -> None:
+    for _ in range(2):
+        owner_client.post(never_send_url(library_of_ada), {"never_send": "on"})
+
+    assert AuditEntry.objects.count() == 1
+
+
+def test_never_send_without_a_clear_wish_says_so_beside_the_switch(
+    owner_client: Client, library_of_ada: Account
+) -> None:
+    Account.objects.update(never_send=True)
+
+    response = owner_client.post(never_send_url(library_of_ada))
+
+    assert response.status_code == 422
+    assert "Shall it be sent or not? Nothing was changed." in response.text
+    assert Account.objects.get().never_send
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("person", "status"), [("curator_client", 403), ("viewer_client", 403), ("stranger_client", 404)]
+)
+def test_never_send_without_being_an_owner_changes_nothing(
+    request: pytest.FixtureRequest, library_of_ada: Account, person: str, status: int
+) -> None:
+    client = request.getfixturevalue(person)
+
+    assert client.post(never_send_url(library_of_ada), {"never_send": "on"}).status_code == status
+    assert never_send_url(library_of_ada) not in client.get(SETTINGS).text
+    assert not Account.objects.filter(never_send=True).exists()

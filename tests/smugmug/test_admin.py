@@ -3,12 +3,19 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
-from smugmug.models import Account, Album, AlbumPhoto, Membership, Photo, SyncRun
+from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
 from tests.conftest import signed_in
-from tests.factories import AccountFactory, AlbumFactory, PhotoFactory, SyncRunFactory, UserFactory
+from tests.factories import (
+    AccountFactory,
+    AlbumFactory,
+    AuditEntryFactory,
+    PhotoFactory,
+    SyncRunFactory,
+    UserFactory,
+)
 
-MODELS = [Account, Album, AlbumPhoto, Membership, Photo, SyncRun]
-READ_ONLY = [Album, AlbumPhoto, Photo, SyncRun]
+MODELS = [Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun]
+READ_ONLY = [Album, AlbumPhoto, AuditEntry, Photo, SyncRun]
 TOKEN, SECRET = "token-to-keep", "secret-to-keep"
 
 
@@ -23,6 +30,7 @@ def account(db):
     account = AccountFactory(nickname="dunes", oauth_token=TOKEN, oauth_token_secret=SECRET)
     PhotoFactory(album__account=account, title="Marram grass")
     SyncRunFactory(account=account)
+    AuditEntryFactory(account=account)
     return account
 
 
@@ -112,6 +120,7 @@ def test_list_rows_asks_as_often_for_three_as_for_one(operator, account, model, 
     for _ in range(2):
         PhotoFactory(album=AlbumFactory())
         SyncRunFactory()
+        AuditEntryFactory()
     with django_assert_max_num_queries(len(one)):
         response = operator.get(url)
 

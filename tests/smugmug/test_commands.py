@@ -6,12 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from smugmug import sync
-from smugmug.client import SmugMugClient, SmugMugRefused, SmugMugUnavailable
-from smugmug.models import Account, Photo, SyncRun
+from smugmug import audit, sync
+from smugmug.client import SmugMugRefused, SmugMugUnavailable
+from smugmug.models import Account, AuditEntry, Photo, SyncRun
 from smugmug.sandbox.messages import html_reply
 from targetvision.models import RunState
-from tests.factories import AccountFactory, SyncRunFactory, UserFactory
+from tests.factories import AccountFactory, AlbumFactory, SyncRunFactory, UserFactory
 from tests.smugmug.conftest import press
 
 
@@ -168,7 +168,7 @@ def test_sync_a_library_ends_with_0_and_a_summary(account, smugmug):
 
     photos, albums = smugmug.library.count_photos(), len(smugmug.library.albums)
     assert status == 0
-    assert f"Sync of demo succeeded: {photos} photos in {albums} albums, {photos} new, 0 removed" in out
+    assert f"Full sync of demo succeeded: {photos} photos in {albums} albums, {photos} new, 0 changed, 0 removed" in out
     assert SyncRun.objects.get().state == RunState.SUCCEEDED
     assert Photo.objects.count() == photos
 
@@ -190,17 +190,18 @@ def test_sync_a_library_that_is_refused_ends_with_1_and_says_why(own_account, ow
     out, status = run("sync_smugmug", "demo")
 
     assert status == 1
-    assert "Sync of demo failed" in out
+    assert "Full sync of demo failed" in out
     assert SmugMugRefused.advice in out
     assert SyncRun.objects.get().state == RunState.FAILED
 
 
-def test_sync_a_library_while_smugmug_is_away_ends_with_1_and_says_why(library_of_ada, slept):
+def test_sync_a_library_while_smugmug_is_away_pauses_ends_with_1_and_says_until_when(library_of_ada, slept):
     out, status = run("sync_smugmug", library_of_ada.nickname)
 
     assert status == 1
-    assert SmugMugUnavailable.advice in out
+    assert "SmugMug does not answer. The sync goes on by itself at" in out
     assert "Traceback" not in out
+    assert SyncRun.objects.get().state == RunState.PAUSED
 
 
 def test_sync_a_library_without_a_key_ends_with_1_and_says_why(library_of_ada, settings):
@@ -266,12 +267,128 @@ def test_sync_in_several_slices_goes_on_to_the_end(account, smugmug, monkeypatch
 
 
 def test_sync_interrupted_at_the_keyboard_is_cancelled(account, monkeypatch):
-    def interrupt(self, album_key):
-        signal.raise_signal(signal.SIGINT)
-        return iter(())
-
-    monkeypatch.setattr(SmugMugClient, "albums", interrupt)
+    monkeypatch.setattr(sync.Reading, "work", lambda self, deadline: signal.raise_signal(signal.SIGINT))
 
     with pytest.raises(CommandError, match="Cancelled. What the sync had brought in stays."):
         run("sync_smugmug", "demo")
     assert SyncRun.objects.get().state == RunState.CANCELLED
+
+
+def test_sync_interrupted_at_the_keyboard_writes_down_that_a_command_cancelled_it(account, monkeypatch):
+    monkeypatch.setattr(sync, "carry_on", lambda run, **_: signal.raise_signal(signal.SIGINT))
+
+    with pytest.raises(CommandError):
+        run("sync_smugmug", "demo")
+
+    trail = AuditEntry.objects.order_by("pk").values_list("who", "action", "result")
+    assert list(trail) == [("command", "full", "started"), ("command", "full", "cancelled")]
+
+
+@pytest.mark.parametrize("kind", ["full", "incremental", "verify"])
+def test_sync_of_a_kind_starts_that_kind_by_a_command(library_of_ada, enqueued, kind):
+    run("sync_smugmug", library_of_ada.nickname, f"--{kind}", "--enqueue")
+
+    [row] = SyncRun.objects.all()
+    assert (row.kind, row.album_keys, row.requested_by) == (kind, [], None)
+    assert AuditEntry.objects.get().who == "command"
+
+
+def test_sync_of_an_album_starts_with_that_album(library_of_ada, enqueued):
+    AlbumFactory(account=library_of_ada, album_key="AK1")
+
+    run("sync_smugmug", library_of_ada.nickname, "--album", "AK1", "--enqueue")
+
+    row = SyncRun.objects.get()
+    assert (row.kind, row.album_keys) == ("albums", ["AK1"])
+
+
+@pytest.mark.parametrize("key", ["AK1", "unknown", "\udcff", "\x00"])
+def test_sync_of_an_album_that_is_not_there_starts_nothing(library_of_ada, enqueued, key):
+    AlbumFactory(album_key="AK1")  # of somebody else's
+
+    with pytest.raises(CommandError, match="has no album"):
+        run("sync_smugmug", library_of_ada.nickname, "--album", key, "--enqueue")
+    assert (SyncRun.objects.count(), enqueued) == (0, [])
+
+
+def test_sync_all_does_every_connected_library_and_ends_with_the_worst_status(db, monkeypatch):
+    ends = {"arches": "succeeded", "bridges": "failed", "canyons": "partial"}
+    for nickname in ends:
+        AccountFactory(nickname=nickname)
+    AccountFactory(nickname="dunes", state=Account.State.DISCONNECTED)
+    done = []
+
+    def carry_on(row, **_):
+        done.append(row.account.nickname)
+        SyncRun.objects.filter(pk=row.pk).update(state=ends[row.account.nickname])
+        row.refresh_from_db()
+        return True
+
+    monkeypatch.setattr(sync, "carry_on", carry_on)
+
+    out, status = run("sync_smugmug", "--all", "--incremental")
+    ends["bridges"] = "succeeded"
+    _, better = run("sync_smugmug", "--all")
+    ends["canyons"] = "succeeded"
+    _, best = run("sync_smugmug", "--all")
+
+    assert (status, better, best) == (1, 3, 0)
+    assert done == ["arches", "bridges", "canyons"] * 3
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        "Sync of what changed of arches succeeded",
+        "Sync of what changed of bridges failed",
+        "Sync of what changed of canyons partly done",
+    ]
+
+
+def test_sync_all_while_one_is_under_way_says_whose_and_does_the_others(ada, enqueued):
+    busy, free = AccountFactory(nickname="arches", owner=ada), AccountFactory(nickname="bridges")
+    sync.start(busy, by=None, who=audit.SCHEDULE)
+
+    out, status = run("sync_smugmug", "--all", "--enqueue")
+
+    assert status == 0
+    assert "A sync of arches is already under way, begun by the schedule." in out
+    assert SyncRun.objects.filter(account=busy).count() == 1
+    assert enqueued == [("sync_account", (str(SyncRun.objects.get(account=free).pk),))]
+
+
+def test_sync_all_names_libraries_that_are_refused_and_ends_with_1(db, enqueued):
+    AccountFactory(nickname="arches", state=Account.State.REFUSED)
+    bridges = AccountFactory(nickname="bridges")
+    err = StringIO()
+
+    with pytest.raises(SystemExit) as end:
+        call_command("sync_smugmug", "--all", "--enqueue", stdout=StringIO(), stderr=err)
+
+    assert end.value.code == 1
+    assert "arches is refused by SmugMug. Connect it again" in err.getvalue()
+    assert [row.account for row in SyncRun.objects.all()] == [bridges]
+
+
+def test_sync_all_without_any_library_says_how_to_connect(db):
+    with pytest.raises(CommandError, match="There is no connected account. Connect one with"):
+        run("sync_smugmug", "--all")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "Say which library: its nickname, or --all."),
+        ([""], "Say which library: its nickname, or --all."),
+        (["demo", "--all"], "Say which library: its nickname, or --all."),
+        (["--all", "--album", "AK1"], "--album is about one library"),
+        (["demo", "--full", "--verify"], "not allowed with argument"),
+        (["demo", "--album", "AK1", "--incremental"], "not allowed with argument"),
+        (["ada@example.org"], "'ada@example.org' is an e-mail address. The nickname is the first part of your address"),
+        (["no\x00body"], "There is no account"),
+        (["no\udcffbody"], "There is no account"),
+    ],
+)
+def test_sync_of_nonsense_is_one_sentence_and_starts_nothing(library_of_ada, enqueued, options, sentence):
+    with pytest.raises(CommandError, match=sentence) as refusal:
+        run("sync_smugmug", *options, "--enqueue")
+
+    assert refusal.value.returncode == 1
+    assert "\n" not in str(refusal.value)
+    assert (SyncRun.objects.count(), enqueued) == (0, [])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rq.exceptions import ShutDownImminentException
 
 from smugmug import jobs, sync
-from smugmug.client import SmugMugClient
+from smugmug.flight import Flight
 from smugmug.models import Photo, SyncRun
 from targetvision.models import RunState
 from tests.factories import SyncRunFactory
@@ -65,10 +65,10 @@ def test_sync_account_with_work_left_enqueues_its_continuation(account, enqueued
 
 
 def test_sync_account_while_its_worker_shuts_down_gives_the_run_back(account, enqueued, monkeypatch):
-    def stop(self, nickname):
+    def stop(self, timeout):
         raise ShutDownImminentException("shut down", {})
 
-    monkeypatch.setattr(SmugMugClient, "albums", stop)
+    monkeypatch.setattr(Flight, "land", stop)
     run, _ = sync.start(account, by=None)
 
     with pytest.raises(ShutDownImminentException):
@@ -80,11 +80,11 @@ def test_sync_account_while_its_worker_shuts_down_gives_the_run_back(account, en
 
 
 def test_sync_account_shut_down_after_it_was_cancelled_stays_cancelled(account, enqueued, monkeypatch):
-    def cancel_and_stop(self, nickname):
+    def cancel_and_stop(self, timeout):
         SyncRun.objects.get().cancel()
         raise ShutDownImminentException("shut down", {})
 
-    monkeypatch.setattr(SmugMugClient, "albums", cancel_and_stop)
+    monkeypatch.setattr(Flight, "land", cancel_and_stop)
     run, _ = sync.start(account, by=None)
 
     with pytest.raises(ShutDownImminentException):

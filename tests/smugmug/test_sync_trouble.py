@@ -1,6 +1,8 @@
-from smugmug import oauth
-from smugmug.client import SmugMugRefused, SmugMugUnavailable
-from smugmug.models import Account, Album, Photo
+from django.utils import timezone
+
+from smugmug import jobs, oauth, sync
+from smugmug.client import SmugMugClient, SmugMugRefused, SmugMugUnavailable
+from smugmug.models import Account, Album, Photo, SyncRun
 from smugmug.sandbox.messages import Reply, problem
 from targetvision.models import RunState
 from tests.factories import AccountFactory, AlbumFactory
@@ -88,15 +90,53 @@ def test_sync_short_listing_keeps_its_photos(own_account, own_smugmug, faults):
     assert mirrored(album) == keys_of(album.photos)
 
 
-def test_sync_without_an_answer_to_the_list_fails_and_stays_connected(own_account, faults, slept):
+def test_sync_without_an_answer_to_the_list_pauses_and_goes_on_by_itself(
+    own_account, own_smugmug, faults, slept, enqueued
+):
     faults.reply("!albums", Reply(503))
 
     run = sync_all(own_account)
 
-    assert (run.state, run.waiting_for) == (RunState.FAILED, SmugMugUnavailable.advice)
-    assert run.finished_at is not None
+    assert (run.state, run.finished_at) == (RunState.PAUSED, None)
+    assert run.waiting_for == f"SmugMug does not answer. The sync goes on by itself at {run.resume_at:%H:%M} UTC."
     assert Account.objects.get().is_connected
     assert not Album.objects.exists()
+
+    jobs.resume_stalled_syncs()
+    assert enqueued == []
+
+    faults.clear()
+    SyncRun.objects.update(resume_at=timezone.now())
+    jobs.resume_stalled_syncs()
+    jobs.resume_stalled_syncs()
+
+    assert enqueued == [("sync_account", (str(run.pk),))]
+    jobs.sync_account(str(run.pk))
+    assert SyncRun.objects.get().state == RunState.SUCCEEDED
+    assert Photo.objects.count() == own_smugmug.library.count_photos()
+
+
+def test_sync_pauses_longer_each_time_smugmug_stays_away(own_account, faults, slept):
+    faults.reply("!albums", Reply(503))
+    run, _ = sync.start(own_account, by=None)
+    pauses = []
+
+    for _ in range(7):
+        before = timezone.now()
+        sync.carry_on(run, client=oauth.connect(own_account), seconds=60)
+        pauses.append(round((run.resume_at - before).total_seconds() / 60))
+        run.resume()
+
+    assert pauses == [1, 2, 5, 10, 15, 15, 15]
+
+
+def test_sync_whose_albums_all_fail_blames_smugmug_and_no_album(own_account, faults, slept):
+    faults.reply("!images", Reply(500))
+
+    run = sync_all(own_account)
+
+    assert (run.state, run.errors) == (RunState.PAUSED, [])
+    assert not Photo.objects.exists()
 
 
 def test_sync_with_a_revoked_token_fails_and_marks_the_account(own_account, own_smugmug):
@@ -135,11 +175,10 @@ def test_sync_without_an_api_key_fails_with_a_sentence(account, smugmug, setting
 
 
 def test_sync_asked_to_slow_down_says_until_when(own_account, monkeypatch):
-    client = oauth.connect(own_account)
-    monkeypatch.setattr(client, "waiting_until", 1_767_225_599.0)  # 2025-12-31 23:59:59 UTC
+    monkeypatch.setattr(SmugMugClient, "waiting_until", 1_767_225_599.0)  # 2025-12-31 23:59:59 UTC
     said = []
 
-    sync_all(own_account, client, tell=lambda run: said.append(run.waiting_for))
+    sync_all(own_account, tell=lambda run: said.append(run.waiting_for))
 
     assert set(said[1:-1]) == {"Waiting for SmugMug until 23:59:59 UTC (it asked us to slow down)."}
     assert said[-1] == ""
