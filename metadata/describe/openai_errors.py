@@ -10,6 +10,9 @@ import openai
 from metadata.describe.errors import BadAnswer, DescribeError, Outage, Refused, Rejected
 
 WRONG_ADDRESS = "No AI server answers at the base address. Check OPENAI_BASE_URL; it usually ends in /v1."
+NO_VERSION = "OPENAI_BASE_URL lacks /v1: the AI server does not know the address. Add /v1 at its end, then continue."
+TOO_LARGE = "The AI server finds the picture too large. Set AI_IMAGE_PIXELS to less, then try again."
+NOT_TAKEN = "The AI server does not take the request for this photo. Try again, or describe it by hand."
 
 _WRONG_SETTING = (
     "The AI server does not accept the model or a setting. Check OPENAI_REASONING_EFFORT and OPENAI_MODEL, "
@@ -19,6 +22,11 @@ _WRONG_SETTING = (
 _NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _DECLINED = {"content_policy_violation", "content_filter", "moderation_blocked"}
 _SETTINGS = {"model", "reasoning_effort", "response_format", "dimensions", "max_completion_tokens"}
+_UNKNOWN = {400, 404, 422}
+_UNKNOWN_MODEL = re.compile(
+    r"model_not_found|invalid model|unknown model|\bmodel\b.{1,150}(not found|not exist|not loaded)"
+)
+_NO_IMAGES = re.compile(r"image input is not supported|mmproj|not support (image|vision)")
 _PASSING = {408, 409, 425, 429}
 _OF_THE_REQUEST = {400, 413, 422}
 # Servers at home name no parameter, but write what they cannot do.
@@ -30,12 +38,20 @@ _ADVICE = {
     401: "The AI server refuses the key. Check OPENAI_API_KEY.",
     402: "The AI account has no credit left. Top it up, then continue.",
     403: "The key may not use this model. Check the rights of the key and OPENAI_MODEL.",
-    404: "The AI server does not know the model or the address. Check OPENAI_MODEL and OPENAI_BASE_URL.",
 }
+ERROR_LENGTH = 2_000  # characters of an error that are read; some servers send back the whole picture
 
 
-def translated(exc: openai.OpenAIError | ValueError) -> DescribeError:
-    """Our exception for one of the SDK's; its message holds neither body nor key."""
+def translated(exc: openai.OpenAIError | ValueError, *, setting: str, has_version: bool) -> DescribeError:
+    """Our exception for one of the SDK's; its message holds neither body nor key.
+
+    `setting` is the name of the one that names the model; `has_version` says whether the base address has a /v1.
+    """
+    if isinstance(exc, openai.APIStatusError) and exc.status_code in _UNKNOWN:
+        if _UNKNOWN_MODEL.search(text_of(exc)):
+            return Rejected(_message(exc), advice=f"The AI server does not know the model. Check {setting}.")
+        if exc.status_code == 404:
+            return Rejected(_message(exc), advice=WRONG_ADDRESS if has_version else NO_VERSION)
     if isinstance(exc, openai.APIStatusError):
         return _of_status(exc)
     if isinstance(exc, openai.APIConnectionError):
@@ -43,6 +59,11 @@ def translated(exc: openai.OpenAIError | ValueError) -> DescribeError:
     if isinstance(exc, UnicodeEncodeError):
         return Rejected("key or text cannot be sent", advice="OPENAI_API_KEY holds a character that no key has.")
     return BadAnswer(f"the answer cannot be read: {type(exc).__name__}")
+
+
+def text_of(exc: openai.APIStatusError) -> str:
+    """What the server wrote about the error, in lower case. The SDK's message has it of well-formed errors only."""
+    return f"{exc.param or ''} {exc.response.text[:ERROR_LENGTH]}".lower()
 
 
 def _of_connection(exc: openai.APIConnectionError) -> DescribeError:
@@ -53,9 +74,11 @@ def _of_connection(exc: openai.APIConnectionError) -> DescribeError:
 
 
 def _of_status(exc: openai.APIStatusError) -> DescribeError:
-    message = f"HTTP {exc.status_code} {_code(exc)}".strip()
+    message = _message(exc)
     if _NO_CREDIT & {exc.code, exc.type}:
         return Rejected(message, advice=_ADVICE[402])
+    if exc.status_code == 501 or (exc.status_code == 500 and _NO_IMAGES.search(text_of(exc))):
+        return Rejected(message, advice=_WRONG_SETTING)
     if exc.status_code in _PASSING or exc.status_code >= 500:
         return Outage(message, retry_after=_retry_after(exc.response.headers))
     if exc.status_code in _OF_THE_REQUEST:
@@ -68,13 +91,14 @@ def _of_request(exc: openai.APIStatusError, message: str) -> DescribeError:
     if exc.code in _DECLINED:
         return Refused(message)
     is_about_image = "image" in (exc.code or "") and "url" not in (exc.code or "")
-    is_setting = exc.code == "model_not_found" or str(exc.param) in _SETTINGS or _CANNOT.search(exc.message.lower())
+    is_setting = str(exc.param) in _SETTINGS or _CANNOT.search(text_of(exc))
     if is_setting and not is_about_image:
-        return Rejected(
-            message,
-            advice=_WRONG_SETTING,
-        )
-    return BadAnswer(message)
+        return Rejected(message, advice=_WRONG_SETTING)
+    return BadAnswer(message, advice=TOO_LARGE if exc.status_code == 413 else NOT_TAKEN)
+
+
+def _message(exc: openai.APIStatusError) -> str:
+    return f"HTTP {exc.status_code} {_code(exc)}".strip()
 
 
 def _code(exc: openai.APIStatusError) -> str:

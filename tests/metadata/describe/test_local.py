@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metadata.describe import CATEGORIES, EMBEDDING_LENGTH, UnusablePicture, Usage, make_describer
+from metadata.describe import CATEGORIES, EMBEDDING_LENGTH, Brief, UnusablePicture, Usage, make_describer
 from metadata.describe.concepts import Concepts, Sighting
 from metadata.describe.cues import Cues, look
 from metadata.describe.picture import prepare
@@ -27,7 +27,7 @@ def concepts():
 
 
 def photo(name):
-    return prepare((PHOTOS / name).read_bytes(), pixels=1024)
+    return prepare((PHOTOS / name).read_bytes(), pixels=1024).jpeg
 
 
 def encoded(image):
@@ -57,7 +57,7 @@ def probable(concepts, **shares):
     ],
 )
 def test_describe_photo_names_its_subject(describer, name, subject, category):
-    answer = describer.describe(photo(name))
+    answer = describer.describe(photo(name), Brief.default())
 
     assert subject in answer.description.tags
     assert answer.description.categories == (category,)
@@ -70,7 +70,7 @@ def test_describe_photo_names_its_subject(describer, name, subject, category):
     "image", [Image.new("L", (300, 200), 128), Image.linear_gradient("L")], ids=["grey", "gradient"]
 )
 def test_describe_picture_of_nothing_claims_nothing(describer, image):
-    description = describer.describe(encoded(image)).description
+    description = describer.describe(encoded(image), Brief.default()).description
 
     assert description.title == "Unidentified subject"
     assert description.confidence == 0.2
@@ -78,16 +78,32 @@ def test_describe_picture_of_nothing_claims_nothing(describer, image):
     assert description.categories == ()
 
 
+def test_describe_with_a_vocabulary_keeps_its_words_alone_and_as_many_as_asked(describer):
+    free = describer.describe(photo("dog.jpg"), Brief.default()).description.tags
+
+    kept = describer.describe(photo("dog.jpg"), Brief("ignored", vocabulary=("Boat", "DOG"))).description.tags
+    two = describer.describe(photo("dog.jpg"), Brief("ignored", tag_count=2)).description.tags
+
+    assert kept == ("DOG",)
+    assert two == free[:2]
+    assert len(free) > 2
+
+
+def test_describe_keeps_everything_on_this_machine(describer):
+    assert describer.sends_to == ""
+
+
 def test_describe_text_file_is_unusable(describer):
     with pytest.raises(UnusablePicture):
-        describer.describe(b"not a photo")
+        describer.describe(b"not a photo", Brief.default())
 
 
 def test_describe_by_several_threads_gives_the_same_words(describer):
     pictures = [photo("dog.jpg"), photo("honey-bee.jpg")] * 2
 
     with ThreadPoolExecutor(4) as threads:
-        titles = [answer.description.title for answer in threads.map(describer.describe, pictures)]
+        answers = threads.map(lambda picture: describer.describe(picture, Brief.default()), pictures)
+        titles = [answer.description.title for answer in answers]
 
     assert titles == ["Golden Retriever", "Bee"] * 2
 
