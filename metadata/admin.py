@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.forms import HiddenInput, IntegerField, ModelForm
+from django.forms import DecimalField, HiddenInput, IntegerField, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from metadata import workflow
-from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
+from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, ModelPrice, PhotoEmbedding, ProcessingRun
 from smugmug.admin import ReadOnlyAdmin
+
+PRICE: dict[str, Any] = {"min_value": 0, "max_value": 1_000, "max_digits": 10, "decimal_places": 4}  # USD
 
 
 class HistoryInline(admin.TabularInline):
@@ -111,11 +113,46 @@ class ProcessingRunAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
 
 
+class ModelPriceForm(ModelForm):
+    """A price; what cannot be one is said beside its field."""
+
+    usd_in = DecimalField(label="USD per million tokens in", **PRICE)
+    usd_cached = DecimalField(
+        label="of these, cached ones", required=False, help_text="Empty: they cost what the others do.", **PRICE
+    )
+    usd_out = DecimalField(label="USD per million tokens out", help_text="0 for an embedding model.", **PRICE)
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(admin.ModelAdmin):
+    """The newest price that has begun counts. A price that moves is a new row: what was paid before stays true."""
+
+    form = ModelPriceForm
+    fields = ["model", "as_of", "usd_in", "usd_cached", "usd_out"]
+    list_display = ["model", "as_of", "usd_in", "usd_cached", "usd_out"]
+    search_fields = ["model"]
+    date_hierarchy = "as_of"
+
+
 @admin.register(AICall)
 class AICallAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "kind", "model", "outcome", "tokens_in", "tokens_out", "cost", "ms", "photo"]
-    list_filter = ["kind", "outcome", "model"]
-    list_select_related = ["photo"]
+    list_display = [
+        "created_at",
+        "account",
+        "kind",
+        "prompt",
+        "model",
+        "outcome",
+        "tokens_in",
+        "tokens_cached",
+        "tokens_out",
+        "cost",
+        "ms",
+        "sent_to",
+        "photo",
+    ]
+    list_filter = ["kind", "outcome", "model", "prompt", "sent_to", "account"]
+    list_select_related = ["account", "photo"]
     search_fields = ["photo__image_key", "model"]
     date_hierarchy = "created_at"
     show_full_result_count = False

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
+from metadata import activity, ledger
 from metadata.describe import CATEGORIES
-from metadata.models import WORDS, AIMetadata
+from metadata.facts import KEYWORD_LENGTH, BadTemplate, one_line, placeholders
+from metadata.models import WORDS, AIMetadata, Note, Prompt
+from metadata.prompts import CONTENT
 from targetvision.forms import PlainField, TagsField
 
+UUID_IN_ADDRESS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+NOTE_LENGTH = 2_000
+PROMPT_LENGTH = 8_000
+VOCABULARY = 2_000  # entries
 REASONS = ("Wrong subject", "Invented details", "Too vague", "Not suitable", "Other")
 
 
@@ -52,3 +61,152 @@ class RejectForm(forms.Form):
     def sentence(self) -> str:
         note = self.cleaned_data["note"]
         return f"{self.cleaned_data['reason']}: {note}" if note else self.cleaned_data["reason"]
+
+
+class ActivityForm(forms.Form):
+    """What of the activity an address asks for; see activity.Narrowing."""
+
+    library = PlainField(max_length=120, required=False)
+    kind = forms.ChoiceField(choices=list(activity.KINDS.items()), required=False)
+    state = forms.ChoiceField(choices=[(name, label) for name, (label, _) in activity.STATES.items()], required=False)
+    who = forms.ChoiceField(choices=[(name, label) for name, (label, _) in activity.WHO.items()], required=False)
+    before = PlainField(max_length=120, required=False)
+
+
+class BlockField(PlainField):
+    """Text of several lines, whose ends are the same whatever the browser sends."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class LinesField(BlockField):
+    """One entry a line → list, without empty ones and without repetitions that differ only in case."""
+
+    def __init__(self, *, most: int, longest: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most, self.longest = most, longest
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+        entries: dict[str, str] = {}
+        for line in super().clean(value).split("\n"):
+            if entry := one_line(line, len(line)):
+                entries.setdefault(entry.casefold(), entry)
+        if len(entries) > self.most:
+            raise ValidationError(f"These are {len(entries):,} entries; at most {self.most:,} fit.")
+        if too_long := next((entry for entry in entries.values() if len(entry) > self.longest), None):
+            raise ValidationError(f"“{too_long[:40]}…” is longer than {self.longest} characters.")
+        return list(entries.values())
+
+
+class PromptForm(forms.Form):
+    """What a version of a prompt holds; `seen` marks the content that was on the page."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+    name = PlainField(max_length=40, help_text="Under another name it is a prompt of its own.")
+    text = BlockField(
+        max_length=PROMPT_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
+        help_text="In braces: {language}, {tag_count} and {categories} are filled in. Write {{ and }} for braces.",
+        error_messages={"required": "Write what the model is to do."},
+    )
+    language = PlainField(max_length=40, help_text="The words are written in it; categories stay English.")
+    tag_count = forms.IntegerField(label="Tags", min_value=1, max_value=50, help_text="At most so many a photo.")
+    vocabulary = LinesField(
+        label="Allowed tags",
+        most=VOCABULARY,
+        longest=KEYWORD_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
+        help_text="One a line; any other is dropped. Empty: any tag.",
+    )
+    facts = forms.MultipleChoiceField(
+        label="Tell the model too",
+        choices=Prompt.Fact.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Where it is known. Coordinates are never told.",
+    )
+
+    @classmethod
+    def of(cls, prompt: Prompt, *, seen: str) -> PromptForm:
+        """The form filled with what stands now."""
+        return cls(initial={**{name: getattr(prompt, name) for name in CONTENT}, "seen": seen})
+
+    def clean_name(self) -> str:
+        return self._one_line("name")
+
+    def clean_language(self) -> str:
+        return self._one_line("language")
+
+    def clean_text(self) -> str:
+        text: str = self.cleaned_data["text"]
+        try:
+            placeholders(text)
+        except BadTemplate as exc:
+            raise ValidationError(str(exc)) from None
+        return text
+
+    def _one_line(self, name: str) -> str:
+        text = one_line(self.cleaned_data[name], 40)
+        if not text:
+            raise ValidationError("Write something that can be read.")
+        return text
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The content under the names of its columns."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "seen"}
+
+
+class ActivateForm(forms.Form):
+    """`instead_of` is the prompt that was in force on the page."""
+
+    instead_of = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=2**63 - 1)
+
+
+class PreviewForm(forms.Form):
+    """On which photo a prompt is tried: its id, or an address that holds it."""
+
+    photo = PlainField(max_length=500, error_messages={"required": "Choose a photo."})
+
+    def clean_photo(self) -> str:
+        found = UUID_IN_ADDRESS.search(self.cleaned_data["photo"])
+        if not found:
+            raise ValidationError("Paste the address of a photo's page, or choose one of those above.")
+        return found[0]
+
+
+class NoteForm(forms.Form):
+    """A note as a person leaves it, empty for none; `seen` is what was on the page."""
+
+    seen = BlockField(widget=forms.HiddenInput, required=False, max_length=NOTE_LENGTH)
+    text = BlockField(
+        label="What you know",
+        required=False,
+        max_length=NOTE_LENGTH,
+        widget=forms.Textarea(
+            attrs={"rows": 3, "placeholder": "The bride is Zoë. Never name minors. The house is the old mill."}
+        ),
+    )
+
+    @classmethod
+    def of(cls, note: Note | None) -> NoteForm:
+        """The form filled with what stands now."""
+        text = note.text if note else ""
+        return cls(initial={"text": text, "seen": text})
+
+
+class LedgerForm(forms.Form):
+    """What of the ledger an address asks for; what it asks for wrongly is not asked for."""
+
+    by = forms.ChoiceField(choices=[(name, label) for name, (label, _) in ledger.GROUPINGS.items()], required=False)
+    period = forms.ChoiceField(choices=[(name, label) for name, (label, _) in ledger.PERIODS.items()], required=False)
+    library = PlainField(max_length=120, required=False)
+    page = forms.IntegerField(min_value=1, max_value=1_000_000, required=False)

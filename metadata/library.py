@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 GALLERY_PAGE = 50
 COVERS = 3
 PEEK = 4
+NEWS = datetime.timedelta(hours=1)
 
 DESCRIBED = Q(ai_metadata__processing_status=AIMetadata.Processing.COMPLETED)
 REVIEWED = ~Q(ai_metadata__review_status=AIMetadata.Review.UNREVIEWED)
@@ -193,6 +194,31 @@ def first_waiting(accounts: Iterable[Account]) -> dict[int, list[Photo]]:
     return found
 
 
+def failures(accounts: Iterable[Account]) -> dict[int, list[tuple[str, int]]]:
+    """Why photos could not be described, with how many for each sentence, the most frequent first; by account's id."""
+    ids = [account.pk for account in accounts]
+    rows = _failed().filter(photo__account__in=ids).values_list("photo__account", "error")
+    found: dict[int, list[tuple[str, int]]] = {pk: [] for pk in ids}
+    for pk, sentence, photos in rows.annotate(photos=Count("pk")).order_by("-photos", "error"):
+        found[pk].append((sentence, photos))
+    return found
+
+
+def failures_in(album: Album) -> list[tuple[str, int]]:
+    """The same for the photos that stand in one album."""
+    rows = _failed().filter(photo__standings__album=album).values_list("error")
+    return list(rows.annotate(photos=Count("pk")).order_by("-photos", "error"))
+
+
+def _failed() -> QuerySet[AIMetadata]:
+    """Failed, and not decided on: what a run over the failed takes up."""
+    return AIMetadata.objects.filter(
+        processing_status=AIMetadata.Processing.FAILED,
+        review_status=AIMetadata.Review.UNREVIEWED,
+        photo__removed_at=None,
+    ).order_by()
+
+
 def newest_runs(accounts: Iterable[Account]) -> dict[int, list[Run]]:
     """The newest sync and the newest processing of each account, by its id."""
     ids = [account.pk for account in accounts]
@@ -209,8 +235,15 @@ def _album_of(model: type[Run]) -> list[str]:
     return ["album"] if model is ProcessingRun else []
 
 
+def syncs_of(album: Album, now: datetime.datetime) -> list[SyncRun]:
+    """The newest sync of this album alone, while it is under way and for an hour after."""
+    rows = SyncRun.objects.filter(account=album.account, album_keys__contains=[album.album_key])
+    newest = rows.select_related("account").newest_first()[:1]
+    return [run for run in newest if run.is_active or (run.finished_at and now - run.finished_at < NEWS)]
+
+
 def is_news(run: Run, now: datetime.datetime) -> bool:
     """Whether the dashboard still shows the run: it is active, went wrong, or ended within the hour."""
     if run.is_active or run.state in (RunState.FAILED, RunState.PARTIAL):
         return True
-    return run.finished_at is not None and now - run.finished_at < datetime.timedelta(hours=1)
+    return run.finished_at is not None and now - run.finished_at < NEWS

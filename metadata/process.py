@@ -1,59 +1,55 @@
-"""Photos → words and vectors: the engine that keeps calls in flight. Pictures are fetched and described in threads that
-hold no connection; rows are written by claims.py, each answer when it arrives.
+"""Photos → words and vectors, as people and jobs know it: begun, gone on with, paused, resumed, cancelled, ended; each
+step in the audit trail.
 
-What ails the server pauses the run and costs no attempt; what ails a photo costs it one of three.
+Which photos is in selection.py, how calls stay in flight in engine.py, how an answer becomes rows in claims.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-import datetime
 import functools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django_rq import get_connection
 
-from metadata import claims
-from metadata.claims import Call, Claim
-from metadata.describe import (
-    Answer,
-    DescribeError,
-    Describer,
-    Outage,
-    Refused,
-    Rejected,
-    UnusablePicture,
-    Usage,
-    Vectors,
-    make_describer,
-)
-from metadata.describe.picture import prepare
-from metadata.models import AIMetadata, ProcessingRun
-from smugmug.client import SmugMugClient, SmugMugError, SmugMugGone, SmugMugRefused, SmugMugUnavailable
-from smugmug.models import Account, Album
-from smugmug.records import LARGE_PIXELS, smallest
+from metadata import calls, ledger, money, prompts, selection, vectors
+from metadata.calls import Turns
+from metadata.describe import Describer, Vectors, make_describer
+from metadata.engine import TIMEOUT_SECONDS, Engine
+from metadata.models import AICall, AIMetadata, ProcessingRun
+from metadata.outages import Outages, Pause
+from metadata.purse import USED_UP, Purse, call_of
+from metadata.selection import Wish
+from smugmug import audit
+from smugmug.client import SmugMugClient
+from smugmug.models import Account, Photo
 from targetvision import logs
 from targetvision.http import guarded_httpx_client
-from targetvision.models import RunError, RunState
+from targetvision.models import RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+__all__ = [
+    "Wish",
+    "cancel",
+    "carry_on",
+    "configured_describer",
+    "embed_photo",
+    "pause",
+    "resume",
+    "set_budget",
+    "start",
+]
+
 logger = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 60.0  # for one answer of a model
-NO_PICTURE = "SmugMug has no picture of this photo yet. Try again when it has been processed there."
-OUTAGE_FETCHES = 5  # so many pictures in a row that cannot be had are SmugMug's fault, not theirs
+ACTION = "describe"  # in the audit trail
 
 
 @functools.cache
@@ -71,25 +67,118 @@ def configured_describer() -> Describer:
     )
 
 
-def start(  # noqa: PLR0913 - one keyword for each choice a person has
-    account: Account,
-    *,
-    by: User | None,
-    album: Album | None = None,
-    only: str = ProcessingRun.Only.PENDING,
-    limit: int | None = None,
-    describer: Describer,
+# --- What people do ---------------------------------------------------------------------------------------------
+
+
+def start(
+    account: Account, *, by: User | None, wish: Wish | None = None, describer: Describer, who: str = ""
 ) -> tuple[ProcessingRun, bool]:
-    """A new run over photos of the account, or the one that is active; and whether it is new."""
-    wish = {"album": album, "only": only, "limit": limit, "describer": describer.name, "model": describer.model}
+    """A new run over photos of the account, or the one that is active; and whether it is new.
+
+    `who` is for the audit trail where nobody is signed in. money.UnknownPrice where a budget could not be kept.
+    """
+    wish = wish or Wish()
+    budget = money.budget_for(wish.budget, describer.model, describer.embedding_model)
     try:
         with transaction.atomic():
-            return ProcessingRun.objects.create(account=account, requested_by=by, **wish), True
+            run = _new_run(account, by, wish, describer, budget)
+            audit.record(account, who=_who(by, who), action=ACTION, run=run, result="started", detail=_asked(run))
+            return run, True
     except IntegrityError:
         active = ProcessingRun.objects.active().filter(account=account).first()
-        if active:
-            return active, False
-        return start(account, by=by, album=album, only=only, limit=limit, describer=describer)
+        if active is None:  # it has ended since the constraint spoke
+            return start(account, by=by, wish=wish, describer=describer, who=who)
+        return active, False
+
+
+def _new_run(
+    account: Account, by: User | None, wish: Wish, describer: Describer, budget: Decimal | None
+) -> ProcessingRun:
+    prompt = prompts.active(account)
+    prompts.mark_used(prompt)
+    return ProcessingRun.objects.create(
+        account=account,
+        requested_by=by,
+        album=wish.album,
+        photo=wish.photo,
+        only=wish.only,
+        reason=wish.reason,
+        also_decided=wish.also_decided,
+        note=wish.note,
+        limit=wish.limit,
+        budget_usd=budget,
+        prompt=prompt,
+        describer=describer.name,
+        model=describer.model,
+    )
+
+
+def _asked(run: ProcessingRun) -> str:
+    """What the run was asked for, for the audit trail."""
+    parts = (
+        str(run.get_only_display()),
+        f"album {run.album}" if run.album else "",
+        f"photo {run.photo}" if run.photo else "",
+        f"failed with “{run.reason}”" if run.reason else "",
+        "also what people decided on" if run.also_decided else "",
+        f"at most {run.limit:,}" if run.limit else "",
+        f"for at most {money.dollars(run.budget_usd)}" if run.budget_usd is not None else "",
+        f"told “{run.note}”" if run.note else "",
+        f"with {run.model}",
+    )
+    return ", ".join(filter(None, parts))
+
+
+@transaction.atomic
+def pause(run: ProcessingRun, *, by: User | None, who: str = "") -> bool:
+    """Stop for now; answers that are under way are kept. False where the run was not at work."""
+    name = audit.name(_who(by, who))
+    return _record(run.pause(f"Paused by {name}."), run, _who(by, who), "paused")
+
+
+@transaction.atomic
+def resume(run: ProcessingRun, *, by: User | None, who: str = "") -> bool:
+    """Go on with a paused run, at once; False where it was not paused. The caller enqueues it."""
+    return _record(run.resume(), run, _who(by, who), "resumed")
+
+
+@transaction.atomic
+def cancel(run: ProcessingRun, *, by: User | None, who: str = "") -> bool:
+    """Stop for good; every answer stays. False where the run was over."""
+    won = run.cancel()
+    if won:
+        selection.put_back(AIMetadata.objects.of_run(run))
+    return _record(won, run, _who(by, who), "cancelled")
+
+
+@transaction.atomic
+def set_budget(run: ProcessingRun, budget: Decimal | None, *, by: User | None, goes_on: bool = True) -> bool:
+    """What the run may spend from now on, None: no bound; a run that waited for it `goes_on`. False where it was over.
+
+    The caller enqueues a run that is queued now. money.UnknownPrice where a budget could not be kept.
+    """
+    if budget is not None:
+        budget = money.budget_for(budget, run.model, settings.OPENAI_EMBEDDING_MODEL)
+    won = bool(ProcessingRun.objects.active().filter(pk=run.pk).update(budget_usd=budget))
+    run.refresh_from_db()
+    detail = "no bound" if budget is None else money.dollars(budget)
+    _record(won, run, _who(by, ""), "budget", detail)
+    if won and goes_on and run.state == RunState.PAUSED and run.waiting_for.startswith(USED_UP):
+        run.resume()
+    return won
+
+
+def _record(won: bool, run: ProcessingRun, who: str, result: str, detail: str = "") -> bool:  # noqa: FBT001
+    if won:
+        audit.record(run.account, who=who, action=ACTION, run=run, result=result, detail=detail)
+    return won
+
+
+def _who(by: User | None, who: str) -> str:
+    return audit.person(by) if by else who or audit.COMMAND
+
+
+# --- What jobs do -----------------------------------------------------------------------------------------------
 
 
 def carry_on(
@@ -107,231 +196,72 @@ def carry_on(
     if not run.begin(alone=False):
         return True
     with logs.about(run=run.pk, account=run.account_id):
-        return _carry_on(run, Engine(run, describer, client, tell), seconds)
+        return _carry_on(run, describer, client, seconds, tell)
 
 
-def _carry_on(run: ProcessingRun, engine: Engine, seconds: float) -> bool:
-    claims.plan(run)
-    engine.tell(run)
+def _carry_on(
+    run: ProcessingRun,
+    describer: Describer,
+    client: SmugMugClient,
+    seconds: float,
+    tell: Callable[[ProcessingRun], None],
+) -> bool:
+    if (run.describer, run.model) != (describer.name, describer.model):  # the settings were mended meanwhile
+        run.beat(describer=describer.name, model=describer.model)
+    if run.prompt is None:
+        run.beat(prompt=prompts.active(run.account))
+    briefing = prompts.briefing(run)
+    selection.plan(run, sends=bool(describer.sends_to))
+    tell(run)
+    engine = Engine(
+        run=run,
+        describer=describer,
+        client=client,
+        briefing=briefing,
+        purse=Purse.of(run, describer, briefing.prompt),
+        turns=Turns.of(describer, get_connection("metadata")),
+        outages=Outages(run.pauses),
+        tell=tell,
+    )
     try:
         over = engine.work(time.monotonic() + seconds)
-    except (DescribeError, SmugMugError) as exc:
-        logger.warning("run %s pauses: %s", run.pk, exc)
-        run.pause(exc.advice)
-        engine.tell(run)
-        return True
-    if over:
+    except Pause as exc:
+        _pause(run, exc)
+        over = True
+    if engine.is_the_last:
         _finish(run)
-        engine.tell(run)
+    tell(run)
     return over
 
 
+def _pause(run: ProcessingRun, why: Pause) -> None:
+    if run.pause(str(why), seconds=why.seconds):
+        logger.warning("run %s pauses: %s", run.pk, why)
+        audit.record(run.account, who=audit.starter(run), action=ACTION, run=run, result="paused", detail=str(why))
+
+
+@transaction.atomic
 def _finish(run: ProcessingRun) -> None:
-    """Close the run, unless photos of it are in other hands: then those close it."""
-    if AIMetadata.objects.of_run(run).unfinished().exists():
-        return
+    """Close the run: nothing of it is left, here or elsewhere."""
     state = RunState.SUCCEEDED
     if run.failed or run.errors:
         state = RunState.PARTIAL if run.described or run.skipped else RunState.FAILED
     if run.finish(state):
-        counts = run.described, run.skipped, run.failed
-        logger.info("run %s %s: %s described, %s skipped, %s failed", run.pk, state, *counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one claim: an answer, or why there is none."""
-
-    answer: Answer | None = None
-    error: DescribeError | SmugMugError | None = None
-    ms: int | None = None  # of the model's call; None where it was not reached
-
-
-@dataclass
-class Engine:
-    """One process's share of a run."""
-
-    run: ProcessingRun
-    describer: Describer
-    client: SmugMugClient
-    tell: Callable[[ProcessingRun], None]
-    waiting: deque[Claim] = field(default_factory=deque)
-    under_way: dict[Future[Outcome], Claim] = field(default_factory=dict)
-    in_hand: list[Claim] = field(default_factory=list)  # what is being written just now
-    fresh: list[UUID] = field(default_factory=list)  # photos described here and not yet embedded
-    unfetched: int = 0  # pictures in a row that SmugMug did not give
-
-    def work(self, deadline: float) -> bool:
-        """Describe and embed until nothing is left to claim, or the time is over; True in the first case.
-
-        DescribeError and SmugMugError where not a photo but the server ails.
-        """
-        pool = ThreadPoolExecutor(settings.AI_CONCURRENCY, thread_name_prefix="describe")
-        try:
-            while self._fill(pool, deadline):
-                ready, _ = wait(self.under_way, timeout=_patience(), return_when=FIRST_COMPLETED)
-                self._renew()
-                for future in ready:
-                    self._settle(future)
-                if not self.run.beat():
-                    return True
-            self._embed(self.fresh)
-            if time.monotonic() >= deadline:
-                return False
-            self._embed_leftovers()
-            return True
-        except (DescribeError, SmugMugError):
-            self._save_what_is_under_way()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            claims.give_back([*self.waiting, *self.under_way.values(), *self.in_hand])
-
-    def _fill(self, pool: ThreadPoolExecutor, deadline: float) -> bool:
-        """Keep AI_CONCURRENCY calls in flight, across batches; False when nothing is in flight any more."""
-        while len(self.under_way) < settings.AI_CONCURRENCY and time.monotonic() < deadline:
-            if not self.waiting:
-                self.waiting.extend(claims.claim(self.run, settings.AI_BATCH_SIZE))
-            if not self.waiting:
-                break
-            claim = self.waiting.popleft()
-            context = contextvars.copy_context()  # for the thread's lines in the log
-            self.under_way[pool.submit(context.run, describe, claim, self.describer, self.client)] = claim
-        return bool(self.under_way)
-
-    def _renew(self) -> None:
-        """Keep what is in our hands ours, also where a slow model works longer than a lease lasts."""
-        held = [*self.waiting, *self.under_way.values()]
-        if min(claim.until for claim in held) - timezone.now() > datetime.timedelta(seconds=settings.CLAIM_SECONDS / 2):
-            return
-        ours = claims.renew(held)
-        self.waiting = deque(ours[claim.pk] for claim in self.waiting if claim.pk in ours)
-        # What was lost while under way keeps its old time, so that its answer is not written.
-        self.under_way = {future: ours.get(claim.pk, claim) for future, claim in self.under_way.items()}
-
-    def _save_what_is_under_way(self) -> None:
-        """Before the run pauses: answers that are being given are paid for, and kept."""
-        ready, _ = wait(self.under_way, timeout=TIMEOUT_SECONDS)
-        for future in ready:
-            with contextlib.suppress(DescribeError, SmugMugError):
-                self._settle(future)
-
-    def _settle(self, future: Future[Outcome]) -> None:
-        """Write what came of a claim; what is no fault of the photo's is raised, for the run to pause."""
-        claim = self.under_way.pop(future)
-        self.in_hand = [claim]
-        with logs.about(photo=claim.photo_id):
-            self._write(claim, future.result())
-        self.in_hand = []
-        self.tell(self.run)
-        if len(self.fresh) >= settings.AI_BATCH_SIZE:
-            self._embed(self.fresh)
-
-    def _write(self, claim: Claim, outcome: Outcome) -> None:
-        error = outcome.error
-        if outcome.ms is not None:
-            self._record("describe", outcome.ms, outcome.answer or error, claim.photo_id)
-        self._raise_outage(claim, error)
-        if error:
-            claims.save_failure(self.run, claim, error.advice, for_good=isinstance(error, UnusablePicture | Refused))
-        elif outcome.answer and claims.save_answer(self.run, claim, outcome.answer, describer=self.describer.name):
-            self.fresh.append(claim.photo_id)
-
-    def _raise_outage(self, claim: Claim, error: DescribeError | SmugMugError | None) -> None:
-        """Raise what ails the server: at once where it says so, or when SmugMug has failed at several pictures."""
-        self.unfetched = self.unfetched + 1 if isinstance(error, SmugMugUnavailable) else 0
-        if error and (isinstance(error, Outage | Rejected | SmugMugRefused) or self.unfetched >= OUTAGE_FETCHES):
-            self.waiting.append(claim)  # to be given back
-            raise error
-
-    def _embed(self, photos: list[UUID]) -> None:
-        """One call for the texts of these photos."""
-        texts = claims.texts_of(photos)
-        photos.clear()
-        if not texts:
-            return
-        started = time.monotonic()
-        try:
-            answer = self.describer.embed([text for _, _, text in texts])
-        except DescribeError as exc:
-            self._record("embed", _ms(started), exc)
-            if isinstance(exc, Outage | Rejected):
-                raise
-            error = RunError(key="embedding", title="Embeddings", sentence=exc.advice)
-            self.run.beat(errors=[each for each in self.run.errors if each != error] + [error])
-            return
-        self._record("embed", _ms(started), answer)
-        claims.save_vectors(texts, answer)
-
-    def _embed_leftovers(self) -> None:
-        """Embed what a worker described before it died; where photos are still in other hands, they will do it."""
-        if AIMetadata.objects.of_run(self.run).unfinished().exists():
-            return
-        left = claims.photos_without_vector(self.run)
-        while left:
-            batch, left = left[: settings.AI_BATCH_SIZE], left[settings.AI_BATCH_SIZE :]
-            self._embed(batch)
-
-    def _record(
-        self, kind: str, ms: int, result: Answer | Vectors | Exception | None, photo_id: UUID | None = None
-    ) -> None:
-        embeds = kind == "embed"
-        call = Call(
-            kind=kind,
-            model=getattr(result, "model", "") or (self.describer.embedding_model if embeds else self.describer.model),
-            outcome=claims.outcome(result if isinstance(result, DescribeError) else None),
-            usage=getattr(result, "usage", Usage()),
-            ms=ms,
-            is_free=self.describer.name == "local",
-        )
-        claims.record(self.run, call, photo_id)
+        selection.put_back(AIMetadata.objects.of_run(run))
+        counts = f"{run.described:,} described, {run.skipped:,} skipped, {run.failed:,} failed"
+        audit.record(run.account, who=audit.starter(run), action=ACTION, run=run, result=run.state, detail=counts)
+        logger.info("run %s %s: %s", run.pk, state, counts)
 
 
 def embed_photo(photo_id: str, *, describer: Describer) -> None:
-    """Embed the words of one photo as they stand; DescribeError where that cannot be."""
-    texts = claims.texts_of([UUID(photo_id)])
-    if not texts:
+    """Embed the words of one photo as they stand, where they may be sent; DescribeError where that cannot be."""
+    photo = Photo.objects.select_related("account").filter(pk=photo_id).first()
+    texts = vectors.texts_of(photo.account, [photo.pk], sends=bool(describer.sends_to)) if photo else []
+    if photo is None or not texts:
         return
-    started = time.monotonic()
-    answer = describer.embed([text for _, _, text in texts])
-    is_free = describer.name == "local"
-    claims.record(None, Call("embed", answer.model, "ok", answer.usage, _ms(started), is_free), UUID(photo_id))
-    claims.save_vectors(texts, answer)
-
-
-def describe(claim: Claim, describer: Describer, client: SmugMugClient) -> Outcome:
-    """Fetch the picture and describe it; never without the picture. Runs in a thread, touches no database."""
-    try:
-        picture = prepare(fetch(claim, client), pixels=settings.AI_IMAGE_PIXELS)
-    except (SmugMugError, UnusablePicture) as exc:
-        return Outcome(error=exc)
-    started = time.monotonic()
-    try:
-        return Outcome(answer=describer.describe(picture), ms=_ms(started))
-    except DescribeError as exc:
-        return Outcome(error=exc, ms=_ms(started))
-
-
-def fetch(claim: Claim, client: SmugMugClient) -> bytes:
-    """The bytes of the smallest rendition of at least AI_IMAGE_PIXELS, or of the largest there is.
-
-    The stored address is used where it is of that size, and asked for anew where it is no longer good.
-    """
-    if claim.large_url and settings.AI_IMAGE_PIXELS == LARGE_PIXELS:
-        try:
-            return client.image_bytes(claim.large_url)
-        except SmugMugGone:
-            logger.info("photo %s: its address has moved", claim.photo_id, extra={"photo": claim.photo_id})
-    rendition = smallest(client.renditions(claim.image_id), settings.AI_IMAGE_PIXELS)
-    if rendition is None:
-        raise UnusablePicture(f"{claim.image_id} has no rendition", advice=NO_PICTURE)
-    return client.image_bytes(rendition.url)
-
-
-def _patience() -> float:
-    """Seconds until a sign of life is due, or a look at the leases."""
-    return min(settings.HEARTBEAT_SECONDS, settings.CLAIM_SECONDS / 4)
-
-
-def _ms(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+    answer = calls.embed([text for _, _, text in texts], describer, Turns.of(describer, get_connection("metadata")))
+    ledger.record(photo.account, call_of(AICall.Kind.EMBED, answer, describer), photo_id=photo.pk)
+    if answer.error:
+        raise answer.error
+    if isinstance(answer.answer, Vectors):
+        vectors.save(texts, answer.answer)

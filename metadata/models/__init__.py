@@ -4,6 +4,7 @@ AIMetadata holds what stands now; MetadataHistory every step on the way, append-
 and a person's stay distinguishable for ever.
 """
 
+from metadata.models.decisions import Decision, ReviewClaim, Sample, SampledWords
 from metadata.models.ledger import AICall, ModelPrice
 from metadata.models.prompts import Note, Prompt
 from metadata.models.runs import ProcessingRun
@@ -14,10 +15,14 @@ __all__ = [
     "WORDS",
     "AICall",
     "AIMetadata",
+    "Decision",
     "MetadataHistory",
     "ModelPrice",
     "Note",
     "PhotoEmbedding",
     "ProcessingRun",
     "Prompt",
+    "ReviewClaim",
+    "Sample",
+    "SampledWords",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,18 +52,15 @@ class AIMetadataQuerySet(models.QuerySet):
     def of_run(self, run: ProcessingRun) -> Self:
         return self.filter(run=run)
 
-    def claimable(self, now: datetime.datetime) -> Self:
-        """Photos of a run that nobody works on: waiting, or left by a worker whose lease ran out."""
-        return self.unfinished().filter(
-            Q(processing_status=AIMetadata.Processing.PENDING)
-            | Q(processing_status=AIMetadata.Processing.PROCESSING, claimed_until__lt=now)
-        )
-
     def unfinished(self) -> Self:
-        """Photos that wait for words or are being described; what a person has decided on waits for none."""
+        """Photos that wait for words or are being described."""
+        return self.filter(processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING))
+
+    def claimable(self) -> Self:
+        """Photos that nobody works on: waiting, or left by a worker whose lease ran out."""
         return self.filter(
-            processing_status__in=(AIMetadata.Processing.PENDING, AIMetadata.Processing.PROCESSING),
-            review_status=AIMetadata.Review.UNREVIEWED,
+            Q(processing_status=AIMetadata.Processing.PENDING)
+            | Q(processing_status=AIMetadata.Processing.PROCESSING, claimed_until__lt=Now())
         )
 
     def without_words(self) -> Self:
@@ -96,8 +92,18 @@ class AIMetadata(models.Model):
         APPROVED = "approved", "Approved"
         REJECTED = "rejected", "Rejected"
 
+    class Lane(models.TextChoices):
+        """How much of a person's attention the words ask for."""
+
+        GLANCE = "glance", "Glance"
+        READ = "read", "Read"
+        LOOK = "look", "Must look"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     photo = models.OneToOneField(Photo, on_delete=models.CASCADE, related_name="ai_metadata")
+    # Both are copied from the photo by the database when the row is made: lists are kept in order by them.
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", editable=False)
+    sort_at = models.DateTimeField(editable=False, help_text="When the photo was taken, else uploaded.")
     ai_title = models.TextField("title", blank=True, db_default="", default="")
     ai_description = models.TextField("description", blank=True, db_default="", default="")
     ai_alt_text = models.TextField("alt text", blank=True, db_default="", default="")
@@ -107,6 +113,10 @@ class AIMetadata(models.Model):
     processing_status = models.CharField(max_length=10, choices=Processing, default=Processing.PENDING)
     review_status = models.CharField(max_length=10, choices=Review, default=Review.UNREVIEWED)
     rejection_reason = models.TextField(blank=True, default="")
+    lane = models.CharField(max_length=6, choices=Lane, blank=True, default="", db_default="")
+    doubts = ArrayField(models.CharField(max_length=20), default=list, db_default=[], blank=True)
+    stack = models.UUIDField(null=True, blank=True, help_text="The first words of the burst that the photo is of.")
+    unstacked = models.BooleanField(default=False, db_default=False, help_text="A person took it out of its stack.")
     approved = models.GeneratedField(
         expression=Q(review_status="approved"),  # type: ignore[arg-type]
         output_field=models.BooleanField(),
@@ -171,10 +181,17 @@ class AIMetadata(models.Model):
                 condition=Q(processing_status__in=("pending", "processing")),
             ),
             models.Index(
-                fields=["created_at", "id"],
+                fields=["account", "sort_at", "id"],
                 name="ai_metadata_review_queue",
                 condition=Q(processing_status="completed", review_status="unreviewed"),
             ),
+            models.Index(
+                fields=["account", "confidence_score", "id"],
+                name="ai_metadata_review_surest",
+                condition=Q(processing_status="completed", review_status="unreviewed"),
+            ),
+            models.Index(fields=["account", "sort_at", "id"], name="ai_metadata_in_time"),
+            models.Index(fields=["stack"], name="ai_metadata_stack", condition=Q(stack__isnull=False)),
             GinIndex(fields=["ai_tags"], name="ai_metadata_tags"),
         ]
 
@@ -224,6 +241,19 @@ class MetadataHistory(models.Model):
     new_categories = ArrayField(models.TextField(), default=list, blank=True)
     previous_review_status = models.CharField(max_length=10, blank=True, default="")
     new_review_status = models.CharField(max_length=10, blank=True, default="")
+    previous_rejection_reason = models.TextField(blank=True, default="", db_default="")
+    new_rejection_reason = models.TextField(blank=True, default="", db_default="")
+    decision = models.ForeignKey(
+        "metadata.Decision", null=True, blank=True, on_delete=models.SET_NULL, related_name="steps"
+    )
+    came_from = models.ForeignKey(
+        AIMetadata,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The frame of a burst whose approval wrote this.",
+    )
     changed_by = models.CharField(max_length=160)
     change_reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
@@ -232,6 +262,13 @@ class MetadataHistory(models.Model):
         db_table = "metadata_history"
         verbose_name_plural = "metadata history"
         constraints = [models.UniqueConstraint(fields=["metadata", "version"], name="metadata_one_step_a_version")]
+        indexes = [
+            models.Index(
+                fields=["decision", "metadata"],
+                name="metadata_history_of_decision",
+                condition=Q(decision__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.changed_by}, version {self.version}"

@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from metadata import library
+from metadata import cards, library, money, prompts
 from metadata.history import Step
 from metadata.library import Figures
 from metadata.models import MetadataHistory, ProcessingRun
 from metadata.views import runs
-from smugmug import views as smugmug_views
+from smugmug import cards as sync_cards
 from smugmug.models import Account, Photo, SyncRun
 from targetvision.access import SignedInRequest
 from targetvision.models import Run
@@ -34,10 +34,17 @@ class AccountCard:
     runs: list[RunCard]
     peek: list[Photo]
     may_change: bool
+    stale: int
+    failures: list[tuple[str, int]]
 
     @property
     def is_syncing(self) -> bool:
         return any(card.is_active for card in self.runs if isinstance(card.run, SyncRun))
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether photos that failed can be tried again just now."""
+        return self.may_change and self.account.is_connected and not self.is_describing
 
     @property
     def is_describing(self) -> bool:
@@ -47,6 +54,11 @@ class AccountCard:
     def describer_note(self) -> str:
         return runs.LOCAL_NOTE if settings.AI_DESCRIBER == "local" else ""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether describing costs nothing, so that its button needs no estimate before it."""
+        return money.is_local()
+
 
 @require_GET
 def dashboard(request: SignedInRequest) -> HttpResponse:
@@ -54,25 +66,28 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     accounts = list(Account.objects.visible_to(request.user).order_by("nickname"))
     changeable = set(Account.objects.changeable_by(request.user).values_list("pk", flat=True))
     figures, newest, now = library.figures(accounts), library.newest_runs(accounts), timezone.now()
-    peek = library.first_waiting(accounts)
-    cards = [
+    failures, peek = library.failures(accounts), library.first_waiting(accounts)
+    stale = prompts.stale_counts(accounts, prompts.model_in_use())
+    libraries = [
         AccountCard(
             account,
             figures[account.pk],
             [run_card(run, account.pk in changeable) for run in newest[account.pk] if library.is_news(run, now)],
             peek[account.pk],
             account.pk in changeable,
+            stale.get(account.pk, 0),
+            failures[account.pk],
         )
         for account in accounts
     ]
-    return render(request, "dashboard.html", {"here": "library", "cards": cards, "lately": _lately(accounts)})
+    return render(request, "dashboard.html", {"here": "library", "cards": libraries, "lately": _lately(accounts)})
 
 
 def run_card(run: Run, may_change: bool) -> RunCard:  # noqa: FBT001
     """The card of a run of either kind."""
     if isinstance(run, SyncRun):
-        return smugmug_views.card(run, may_change=may_change)
-    return runs.card(cast(ProcessingRun, run), may_change=may_change)
+        return sync_cards.card(run, may_change=may_change)
+    return cards.card(cast(ProcessingRun, run), may_change=may_change)
 
 
 def _lately(accounts: list[Account]) -> list[Step]:

@@ -10,11 +10,13 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from metadata import history, library
+from metadata import history, library, money, notes, selection
+from metadata.forms import NoteForm
 from metadata.models import ProcessingRun
-from metadata.views import runs
+from metadata.views.dashboard import run_card
 from smugmug.models import Album, Photo
 from targetvision.access import SignedInRequest, visible
 from targetvision.templates import template_for
@@ -63,9 +65,13 @@ def album(request: SignedInRequest, pk: UUID) -> HttpResponse:
         ],
         "counts": counts,
         "undescribed": counts["undescribed"],
+        "failures": library.failures_in(found) if show == "failed" else [],
+        "is_free": money.is_local(),
         "waiting": counts["waiting"],
         "may_change": may_change,
-        "runs": [runs.card(run, may_change=may_change) for run in active],
+        "note_form": NoteForm.of(notes.of(found)),
+        "note_url": reverse("metadata:album_note", args=[pk]),
+        "runs": [run_card(run, may_change) for run in [*active, *library.syncs_of(found, timezone.now())]],
     }
     return render(request, template_for(request, "metadata/album.html", partial="tiles"), context)
 
@@ -82,6 +88,8 @@ def photo(request: SignedInRequest, pk: UUID) -> HttpResponse:
     standings = list(Album.objects.visible_to(request.user).filter(standings__photo=found).present().order_by("title"))
     here = next((album for album in standings if str(album.pk) == request.GET.get("album")), found.album)
     before, after = library.neighbours(found, here)
+    may_change = Photo.objects.changeable_by(request.user).filter(pk=pk).exists()
+    active = ProcessingRun.objects.active().filter(photo=found).select_related("album")
     context = {
         "here": "albums",
         "photo": found,
@@ -93,7 +101,9 @@ def photo(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "album": here,
         "previous_url": _photo_url(before, here),
         "next_url": _photo_url(after, here),
-        "may_change": Photo.objects.changeable_by(request.user).filter(pk=pk).exists(),
+        "may_change": may_change,
+        "can_be_described": may_change and selection.is_describable(found, sends=not money.is_local()),
+        "runs": [run_card(run, may_change) for run in active],
     }
     return render(request, "metadata/photo.html", context)
 

@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from metadata import process
-from metadata.models import ProcessingRun
-from smugmug import oauth, sync
+from metadata.describe import Answer, BadAnswer, Brief, Usage, Vectors
+from metadata.models import AICall, AIMetadata, ProcessingRun
+from smugmug import mirror as mirroring
+from smugmug import oauth
 from smugmug.models import Account, Album
 from tests.conftest import FakeDescriber
 from tests.factories import AlbumFactory
 
+NewRun = Callable[..., ProcessingRun]
 Work = Callable[..., bool]
+
+
+def calls(**condition: Any) -> Counter[tuple[str, str]]:
+    return Counter(AICall.objects.filter(**condition).values_list("kind", "outcome"))
+
+
+def statuses() -> Counter[str]:
+    return Counter(AIMetadata.objects.values_list("processing_status", flat=True))
+
+
+class BadAboutOne(FakeDescriber):
+    """Never has a usable answer for the picture it sees first."""
+
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
+        answer = super().describe(jpeg, brief)
+        if jpeg == self.pictures[0]:
+            raise BadAnswer("nonsense", usage=Usage(800, 0, 3))
+        return answer
+
+
+class Slow(FakeDescriber):
+    """Takes its time for each picture."""
+
+    seconds = 0.03
+
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
+        time.sleep(self.seconds)
+        return super().describe(jpeg, brief)
+
+
+class NoVectors(FakeDescriber):
+    """Describes, and fails to embed as long as there are `troubles`."""
+
+    def __init__(self, *troubles: Exception) -> None:
+        super().__init__()
+        self.troubles = list(troubles)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        return super().embed(texts)
 
 
 def count_queries(client: Client, url: str) -> int:
@@ -33,10 +80,10 @@ def mirror(account: Account) -> Callable[..., Album]:
 
     def mirror(title: str, *, count: int | None = None) -> Album:
         client = oauth.connect(account)
-        remote = next(album for page in client.albums(account.nickname) for album in page if album.title == title)
+        remote = next(album for album in client.albums_page(account.nickname).items if album.title == title)
         album = AlbumFactory(account=account, album_key=remote.key, title=title, image_count=remote.image_count)
-        images = [image for page in client.images(remote.key) for image in page]
-        sync.save_listing(album, images[:count])
+        images = client.images_page(remote.key).items[:count]
+        mirroring.save_listing(album, images, as_of=timezone.now(), is_complete=True)
         return album
 
     return mirror
@@ -64,6 +111,6 @@ def new_run(account: Account, describer: FakeDescriber) -> Callable[..., Process
     """Starts a run over the account, as a person's press of the button does."""
 
     def new_run(**wish: Any) -> ProcessingRun:
-        return process.start(account, by=account.owner, describer=describer, **wish)[0]
+        return process.start(account, by=account.owner, wish=process.Wish(**wish), describer=describer)[0]
 
     return new_run

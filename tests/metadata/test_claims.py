@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from metadata import claims, workflow
-from metadata.claims import Call, Claim
-from metadata.describe import Answer, BadAnswer, Description, Outage, Refused, Rejected, UnusablePicture, Usage, Vectors
-from metadata.models import AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
+from metadata import claims, prompts, selection, workflow
+from metadata.claims import Claim
+from metadata.describe import Answer, Description, Usage
+from metadata.models import AIMetadata, MetadataHistory, Note, PhotoEmbedding, ProcessingRun
+from smugmug.models import Account, Album
 from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, ProcessingRunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,14 +29,34 @@ def run() -> ProcessingRun:
     album = AlbumFactory(account=run.account)
     for name in ("c.jpg", "b.jpg", "a.jpg"):
         PhotoFactory(album=album, filename=name)
+    return begun(run)
+
+
+def begun(run: ProcessingRun) -> ProcessingRun:
     run.begin(alone=False)
-    claims.plan(run)
+    run.beat(prompt=prompts.active(run.account))
+    selection.plan(run, sends=True)
     return run
+
+
+def take(run: ProcessingRun, count: int, *, sends: bool = True) -> list[Claim]:
+    return claims.claim(run, count, briefing=prompts.briefing(run), sends=sends)
+
+
+def save(run: ProcessingRun, claim: Claim) -> bool:
+    saved = claims.save_answer(run, claim, ANSWER, describer="fake", perceptual_hash=-5)
+    run.refresh_from_db()
+    return saved
+
+
+def park(run: ProcessingRun, claim: Claim, sentence: str, *, for_good: bool) -> None:
+    claims.save_failure(run, claim, sentence, for_good=for_good)
+    run.refresh_from_db()
 
 
 def taken(run: ProcessingRun) -> Claim:
     """One photo of the run, ours."""
-    [claim] = claims.claim(run, 1)
+    [claim] = take(run, 1)
     return claim
 
 
@@ -43,57 +64,15 @@ def row(claim: Claim) -> AIMetadata:
     return AIMetadata.objects.get(pk=claim.pk)
 
 
-def test_plan_gives_each_photo_a_row_and_counts_them(run: ProcessingRun):
-    assert (run.total, run.done, run.skipped) == (3, 0, 0)
-    assert set(AIMetadata.objects.values_list("processing_status", "run")) == {("pending", run.pk)}
-    assert AIMetadata.objects.count() == 3
-
-
-def test_plan_a_second_time_adds_nothing(run: ProcessingRun):
-    PhotoFactory(album=AlbumFactory(account=run.account))
-    another = ProcessingRun.objects.get()
-
-    claims.plan(another)
-
-    assert another.total == 3
-    assert AIMetadata.objects.count() == 3
-
-
-def test_plan_with_a_limit_takes_photos_by_album_and_name():
-    run = ProcessingRunFactory(limit=2)
-    album = AlbumFactory(account=run.account)
-    for name in ("c.jpg", "b.jpg", "a.jpg"):
-        PhotoFactory(album=album, filename=name)
-    run.begin(alone=False)
-
-    claims.plan(run)
-
-    assert set(AIMetadata.objects.of_run(run).values_list("photo__filename", flat=True)) == {"a.jpg", "b.jpg"}
-
-
-def test_plan_leaves_alone_what_another_worker_has_in_hand():
-    run = ProcessingRunFactory()
-    photo = PhotoFactory(album=AlbumFactory(account=run.account))
-    until = timezone.now() + timedelta(minutes=1)
-    AIMetadataFactory(photo=photo, processing_status="processing", claimed_until=until)
-    run.begin(alone=False)
-
-    claims.plan(run)
-
-    words = AIMetadata.objects.get()
-    assert run.total == 0
-    assert (words.run, words.processing_status, words.claimed_until) == (None, "processing", until)
-
-
 def test_claim_leases_each_photo_once(run: ProcessingRun, settings: Any):
     settings.CLAIM_SECONDS = 50
 
-    first, second = claims.claim(run, 2), claims.claim(run, 2)
+    first, second = take(run, 2), take(run, 2)
 
     assert len(first) == 2
     assert len(second) == 1
     assert len({claim.pk for claim in first + second}) == 3
-    assert claims.claim(run, 2) == []
+    assert take(run, 2) == []
     leases = AIMetadata.objects.filter(processing_status="processing").values_list("claimed_until", flat=True)
     assert len(leases) == 3
     assert all(timedelta(seconds=40) < until - timezone.now() <= timedelta(seconds=50) for until in leases)
@@ -103,7 +82,7 @@ def test_claim_takes_those_that_failed_before_last(run: ProcessingRun):
     failed = AIMetadata.objects.get(photo__filename="b.jpg")
     AIMetadata.objects.filter(pk=failed.pk).update(attempts=1)
 
-    order = [claim.pk for claim in claims.claim(run, 3)]
+    order = [claim.pk for claim in take(run, 3)]
 
     assert order[-1] == failed.pk
     assert len(order) == 3
@@ -112,14 +91,14 @@ def test_claim_takes_those_that_failed_before_last(run: ProcessingRun):
 def test_claim_takes_nothing_of_another_run(run: ProcessingRun):
     other = ProcessingRunFactory()
 
-    assert claims.claim(other, 5) == []
+    assert take(other, 5) == []
     assert not AIMetadata.objects.filter(processing_status="processing").exists()
 
 
 def test_give_back_costs_no_attempt(run: ProcessingRun):
-    ours = claims.claim(run, 3)
+    ours = take(run, 3)
 
-    claims.give_back(ours)
+    claims.give_back(run, ours)
 
     rows = AIMetadata.objects.values_list("processing_status", "claimed_until", "attempts", "error")
     assert set(rows) == {("pending", None, 0, "")}
@@ -130,7 +109,7 @@ def test_give_back_what_somebody_else_has_by_now_leaves_it(run: ProcessingRun):
     until = timezone.now() + timedelta(minutes=9)
     AIMetadata.objects.filter(pk=ours.pk).update(claimed_until=until)
 
-    claims.give_back([ours])
+    claims.give_back(run, [ours])
 
     assert (row(ours).processing_status, row(ours).claimed_until) == ("processing", until)
 
@@ -138,7 +117,7 @@ def test_give_back_what_somebody_else_has_by_now_leaves_it(run: ProcessingRun):
 def test_save_answer_writes_words_history_and_figures(run: ProcessingRun):
     ours = taken(run)
 
-    assert claims.save_answer(run, ours, ANSWER, describer="fake") is True
+    assert save(run, ours) is True
 
     words, step = row(ours), MetadataHistory.objects.get()
     assert words.words == {
@@ -159,7 +138,7 @@ def test_save_answer_over_older_words_keeps_those_in_history_and_drops_their_vec
     AIMetadata.objects.filter(pk=ours.pk).update(ai_description="Older.")
     PhotoEmbedding.objects.create(photo_id=ours.photo_id, model="m", embedding=VECTOR)
 
-    claims.save_answer(run, ours, ANSWER, describer="fake")
+    save(run, ours)
 
     step = MetadataHistory.objects.get()
     assert (step.previous_description, step.new_description) == ("Older.", "Words.")
@@ -191,7 +170,7 @@ def test_save_answer_with_a_lost_claim_writes_nothing(
     lose(ours)
     before = AIMetadata.objects.filter(pk=ours.pk).values().get()
 
-    assert claims.save_answer(run, ours, ANSWER, describer="fake") is False
+    assert save(run, ours) is False
 
     assert AIMetadata.objects.filter(pk=ours.pk).values().get() == before
     assert MetadataHistory.objects.filter(source="ai").count() == 0
@@ -206,7 +185,7 @@ def test_save_failure_with_a_lost_claim_writes_nothing(
     lose(ours)
     before = AIMetadata.objects.filter(pk=ours.pk).values().get()
 
-    claims.save_failure(run, ours, "Damaged.", for_good=True)
+    park(run, ours, "Damaged.", for_good=True)
 
     assert AIMetadata.objects.filter(pk=ours.pk).values().get() == before
     assert (run.done, run.failed) == (0, 0)
@@ -218,73 +197,145 @@ def test_save_failure_gives_three_attempts(run: ProcessingRun):
 
     for _ in range(3):
         ours = taken(run)
-        claims.save_failure(run, ours, "No usable answer.", for_good=False)
+        park(run, ours, "No usable answer.", for_good=False)
         seen.append((row(ours).processing_status, row(ours).attempts, run.failed))
 
     assert seen == [("pending", 1, 0), ("pending", 2, 0), ("failed", 3, 1)]
     assert row(ours).error == "No usable answer."
-    assert claims.claim(run, 1) == []
+    assert take(run, 1) == []
 
 
 def test_save_failure_for_good_parks_at_once(run: ProcessingRun):
     ours = taken(run)
 
-    claims.save_failure(run, ours, "Declined.", for_good=True)
+    park(run, ours, "Declined.", for_good=True)
 
     assert (row(ours).processing_status, row(ours).attempts, row(ours).error) == ("failed", 1, "Declined.")
     assert (run.done, run.failed) == (1, 1)
 
 
-def test_save_vectors_of_words_that_changed_meanwhile_keeps_none_for_them(enqueued: list[Any]):
-    same, changed = AIMetadataFactory(described=True), AIMetadataFactory(described=True)
-    texts = claims.texts_of([same.photo_id, changed.photo_id])
-    workflow.edit(changed, by=UserFactory(), version=1, changes={"ai_description": "Another."})
-
-    claims.save_vectors(texts, Vectors([VECTOR, VECTOR], Usage(), "m"))
-
-    assert list(PhotoEmbedding.objects.values_list("photo", flat=True)) == [same.photo_id]
+# --- What an answer carries ------------------------------------------------------------------------------------
 
 
-def test_texts_of_leaves_out_what_is_not_described():
-    described = AIMetadataFactory(described=True, ai_title="", ai_tags=[])
-    waiting = AIMetadataFactory(ai_description="Half a thought")
+def test_claim_carries_what_the_model_is_told_of_this_photo(run: ProcessingRun):
+    album = Album.objects.get()
+    Note.objects.create(account=run.account, album=album, text="The bride is Zoë.", updated_by="user:ada")
 
-    texts = claims.texts_of([described.photo_id, waiting.photo_id])
-
-    assert texts == [(described.photo_id, 1, "A grey cat on a wall.")]
-
-
-def test_photos_without_vector_are_those_of_the_run_that_have_words(run: ProcessingRun):
     ours = taken(run)
-    claims.save_answer(run, ours, ANSWER, describer="fake")
-    with_vector = taken(run)
-    claims.save_answer(run, with_vector, ANSWER, describer="fake")
-    PhotoEmbedding.objects.create(photo_id=with_vector.photo_id, model="m", embedding=VECTOR)
-    AIMetadataFactory(described=True)
 
-    assert claims.photos_without_vector(run) == [ours.photo_id]
+    assert "The bride is Zoë." in ours.brief.instructions
+    assert ours.fingerprint == prompts.briefing(run).fingerprint(row(ours).photo)
+    assert ours.prompt == "Default 1"
 
 
-@pytest.mark.parametrize(("is_free", "cost"), [(True, 0), (False, None)])
-def test_record_writes_what_a_call_used(run: ProcessingRun, is_free: bool, cost: int | None):  # noqa: FBT001
-    claims.record(run, Call("describe", "m", "ok", Usage(5, 4, 3), 120, is_free))
+def test_save_answer_writes_from_what_and_how_it_looks(run: ProcessingRun):
+    ours = taken(run)
 
-    call = AICall.objects.get()
-    assert (call.run, call.photo, call.kind, call.model, call.outcome) == (run, None, "describe", "m", "ok")
-    assert (call.tokens_in, call.tokens_cached, call.tokens_out, call.ms, call.cost) == (5, 4, 3, 120, cost)
+    save(run, ours)
+
+    words = row(ours)
+    assert (words.fingerprint, words.prompt, words.describer) == (ours.fingerprint, "Default 1", "fake")
+    assert words.photo.perceptual_hash == -5
 
 
-@pytest.mark.parametrize(
-    ("error", "word"),
-    [
-        (None, "ok"),
-        (Outage("x"), "outage"),
-        (Rejected("x"), "rejected"),
-        (Refused("x"), "refused"),
-        (BadAnswer("x"), "bad_answer"),
-        (UnusablePicture("x"), "bad_answer"),
-    ],
-)
-def test_outcome_is_a_word_of_the_ledger(error: Any, word: str):
-    assert claims.outcome(error) == word
-    assert word in AICall.Outcome.values
+def test_save_answer_after_the_run_is_cancelled_is_kept_and_counted(run: ProcessingRun):
+    ours = taken(run)
+    run.cancel()
+
+    assert save(run, ours) is True
+
+    assert row(ours).processing_status == "completed"
+    assert (run.state, run.done, run.described) == ("cancelled", 1, 1)
+
+
+# --- Words that a person decided on ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def approved() -> AIMetadata:
+    return AIMetadataFactory(approved=True)
+
+
+@pytest.fixture
+def also_decided(approved: AIMetadata) -> ProcessingRun:
+    """Under way over what people decided on too, as it was asked for by name."""
+    return begun(ProcessingRunFactory(account=approved.photo.account, only="all", also_decided=True))
+
+
+def test_save_answer_over_approved_words_makes_them_wait_for_review_and_keeps_the_old_ones_in_history(
+    also_decided: ProcessingRun, approved: AIMetadata
+):
+    assert save(also_decided, taken(also_decided)) is True
+
+    approved.refresh_from_db()
+    assert (approved.ai_description, approved.review_status, approved.version) == ("Words.", "unreviewed", 3)
+    assert (approved.approved, approved.approved_by, approved.approved_at) == (False, "", None)
+    step = approved.history.get(version=3)
+    assert (step.source, step.previous_description) == ("ai", "A grey cat on a wall.")
+    assert (step.previous_review_status, step.new_review_status) == ("approved", "unreviewed")
+
+
+def test_save_answer_over_words_that_are_approved_again_meanwhile_writes_nothing(
+    also_decided: ProcessingRun, approved: AIMetadata, enqueued: list[Any]
+):
+    ours = taken(also_decided)
+    person = UserFactory(username="grace")
+    workflow.approve(row(ours), by=person, version=2, changes={"ai_description": "By hand."})
+
+    assert save(also_decided, ours) is False
+
+    approved.refresh_from_db()
+    assert (approved.ai_description, approved.review_status, approved.version) == ("By hand.", "approved", 3)
+    assert (approved.processing_status, also_decided.described) == ("completed", 0)
+
+
+def test_save_failure_for_good_over_words_keeps_them_and_says_why(also_decided: ProcessingRun, approved: AIMetadata):
+    park(also_decided, taken(also_decided), "Declined.", for_good=True)
+
+    approved.refresh_from_db()
+    assert (approved.processing_status, approved.review_status, approved.error) == (
+        "completed",
+        "approved",
+        "Declined.",
+    )
+    assert approved.ai_description == "A grey cat on a wall."
+    assert (also_decided.done, also_decided.failed) == (1, 1)
+
+
+def test_give_back_after_the_run_is_over_leaves_words_described(also_decided: ProcessingRun, approved: AIMetadata):
+    ours = taken(also_decided)
+    also_decided.cancel()
+
+    claims.give_back(also_decided, [ours])
+
+    approved.refresh_from_db()
+    assert (approved.processing_status, approved.review_status) == ("completed", "approved")
+
+
+# --- What must not leave the house -----------------------------------------------------------------------------
+
+
+def test_claim_after_the_library_was_marked_never_to_be_sent_takes_nothing(run: ProcessingRun):
+    Account.objects.update(never_send=True)
+
+    assert take(run, 5) == []
+
+    run.refresh_from_db()
+    assert set(AIMetadata.objects.values_list("processing_status", "error")) == {("skipped", selection.NOT_SENT)}
+    assert (run.done, run.skipped) == (3, 3)
+
+
+def test_claim_of_what_a_dead_worker_left_is_not_sent_either(run: ProcessingRun):
+    left = taken(run)
+    AIMetadata.objects.filter(pk=left.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
+    Album.objects.update(never_send=True)
+
+    assert take(run, 5) == []
+
+    assert row(left).processing_status == "skipped"
+
+
+def test_claim_for_a_model_in_the_house_takes_what_is_never_sent(run: ProcessingRun):
+    Account.objects.update(never_send=True)
+
+    assert len(take(run, 5, sends=False)) == 3

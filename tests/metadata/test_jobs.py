@@ -14,6 +14,7 @@ from rq.cron import CronScheduler
 from rq.exceptions import ShutDownImminentException
 
 from metadata import jobs, process
+from metadata.describe import Outage
 from metadata.models import AIMetadata, PhotoEmbedding, ProcessingRun
 from smugmug.models import Album
 from targetvision.models import RunState
@@ -140,6 +141,58 @@ def test_resume_stalled_processing_leaves_other_runs_alone(enqueued: Enqueued, s
     assert enqueued == []
 
 
+def test_resume_stalled_processing_lets_a_run_go_on_whose_pause_is_over_with_one_worker(
+    enqueued: Enqueued, settings: Any
+):
+    settings.WORKERS = 3
+    run = ProcessingRunFactory(state="paused", pauses=2, resume_at=ago(seconds=1))
+
+    jobs.resume_stalled_processing()
+    jobs.resume_stalled_processing()
+
+    run.refresh_from_db()
+    assert (run.state, run.resume_at, run.pauses) == (RunState.QUEUED, None, 2)
+    assert enqueued == [("process_photos", (str(run.pk),))]
+
+
+@pytest.mark.parametrize("resume_at", [None, timezone.now() + timedelta(minutes=5)])
+def test_resume_stalled_processing_leaves_a_run_paused_that_is_not_due(enqueued: Enqueued, resume_at: Any):
+    run = ProcessingRunFactory(state="paused", resume_at=resume_at)
+
+    jobs.resume_stalled_processing()
+
+    run.refresh_from_db()
+    assert (run.state, enqueued) == (RunState.PAUSED, [])
+
+
+def test_process_photos_after_a_pause_calls_the_other_workers_when_there_is_an_answer(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued, settings: Any
+):
+    settings.WORKERS = 3
+    run = new_run()
+    ProcessingRun.objects.update(pauses=1)
+
+    jobs.process_photos(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.pauses) == (RunState.SUCCEEDED, 0)
+    assert enqueued == [("process_photos", (str(run.pk),))] * 2
+
+
+def test_process_photos_after_a_pause_that_was_too_short_calls_nobody(
+    food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued, settings: Any
+):
+    settings.WORKERS = 3
+    describer.failures = [Outage("HTTP 503")]
+    run = new_run()
+    ProcessingRun.objects.update(pauses=1)
+
+    jobs.process_photos(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.pauses, len(describer.pictures), enqueued) == (RunState.PAUSED, 2, 1, [])
+
+
 def test_embed_photo_makes_a_vector(describer: FakeDescriber):
     words = AIMetadataFactory(described=True)
 
@@ -165,3 +218,4 @@ def test_cron_enqueues_both_reconcilers_every_few_seconds():
 
     found = {(job.func.__name__, job.queue_name, job.interval) for job in scheduler.get_jobs()}
     assert found >= {("resume_stalled_syncs", "smugmug", 15), ("resume_stalled_processing", "metadata", 15)}
+    assert ("start_due_syncs", "smugmug", 60) in found

@@ -1,85 +1,27 @@
-"""The engine: each photo once, whoever dies, answers nonsense or is faster."""
+"""Describing as people and jobs know it: begun, gone on with, paused, paid for, cancelled, ended; and in the trail."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
-from PIL import Image
-from rq.exceptions import ShutDownImminentException
 
-from metadata import claims, process, workflow
-from metadata.describe import Answer, BadAnswer, Outage, Refused, Rejected, UnusablePicture, Usage, Vectors
+from metadata import process, prompts
+from metadata.describe import BadAnswer, Outage, Usage
 from metadata.models import AICall, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
-from smugmug.client import SmugMugGone, SmugMugRefused, SmugMugUnavailable
-from smugmug.models import Account, Album, AlbumPhoto, Photo
-from smugmug.sandbox import Sandbox
+from metadata.money import UnknownPrice
+from metadata.process import Wish
+from metadata.purse import USED_UP
+from smugmug.models import Account, Album, AuditEntry, Photo
 from targetvision.models import RunState
 from tests.conftest import FakeDescriber
-from tests.factories import AIMetadataFactory, PhotoFactory, UserFactory
-
-CLOSED_PORT = "http://127.0.0.1:9/photo.jpg"  # nobody listens on discard
+from tests.factories import AIMetadataFactory, PhotoFactory, ProcessingRunFactory, UserFactory
+from tests.metadata.conftest import NewRun, Work, calls, statuses
 
 pytestmark = pytest.mark.django_db
-
-NewRun = Callable[..., ProcessingRun]
-Work = Callable[..., bool]
-
-
-@pytest.fixture
-def smugmug(own_smugmug: Sandbox) -> Sandbox:
-    """Each test has a stand-in of its own, to take pictures away from."""
-    return own_smugmug
-
-
-def calls(**condition: Any) -> Counter[tuple[str, str]]:
-    return Counter(AICall.objects.filter(**condition).values_list("kind", "outcome"))
-
-
-def statuses() -> Counter[str]:
-    return Counter(AIMetadata.objects.values_list("processing_status", flat=True))
-
-
-class BadAboutOne(FakeDescriber):
-    """Never has a usable answer for the picture it sees first."""
-
-    def describe(self, jpeg: bytes) -> Answer:
-        answer = super().describe(jpeg)
-        if jpeg == self.pictures[0]:
-            raise BadAnswer("nonsense", usage=Usage(800, 0, 3))
-        return answer
-
-
-class Slow(FakeDescriber):
-    """Takes its time for each picture."""
-
-    seconds = 0.03
-
-    def describe(self, jpeg: bytes) -> Answer:
-        time.sleep(self.seconds)
-        return super().describe(jpeg)
-
-
-class NoVectors(FakeDescriber):
-    """Describes, and fails to embed as long as there are `troubles`."""
-
-    def __init__(self, *troubles: Exception) -> None:
-        super().__init__()
-        self.troubles = list(troubles)
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        if self.troubles:
-            raise self.troubles.pop(0)
-        return super().embed(texts)
 
 
 # --- Each photo once ---------------------------------------------------------------------------------------
@@ -171,7 +113,7 @@ def test_carry_on_with_a_failed_call_keeps_it_in_the_ledger(
 def test_carry_on_with_the_built_in_model_costs_nothing(
     food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
 ):
-    describer.name = "local"
+    describer.sends_to = ""
 
     work(new_run(limit=1))
 
@@ -213,7 +155,7 @@ def test_carry_on_with_a_limit_describes_so_many(food: Album, describer: FakeDes
 
     assert (run.state, run.total, run.described) == (RunState.SUCCEEDED, 2, 2)
     assert len(describer.pictures) == 2
-    assert statuses() == {"completed": 2, "pending": 1}
+    assert statuses() == {"completed": 2}
 
 
 def test_carry_on_with_an_album_leaves_the_others_alone(
@@ -242,450 +184,163 @@ def test_carry_on_leaves_other_accounts_and_removed_photos_alone(
     assert not AIMetadata.objects.filter(photo=strange).exists()
 
 
-@pytest.mark.parametrize("review", ["approved", "rejected"])
-def test_carry_on_leaves_words_alone_that_a_person_decided_on(food: Album, new_run: NewRun, work: Work, review: str):
-    photo = food.home_photos.first()
-    decided = {"approved_by": "user:ada", "approved_at": timezone.now()} if review == "approved" else {}
-    AIMetadataFactory(photo=photo, ai_description="By hand.", review_status=review, **decided)
-
-    run = new_run()
-    work(run)
-
-    words = AIMetadata.objects.get(photo=photo)
-    assert run.total == 2
-    assert (words.ai_description, words.processing_status, words.version) == ("By hand.", "pending", 0)
+# --- Begun -------------------------------------------------------------------------------------------------
 
 
-def test_carry_on_with_only_failed_describes_those_that_failed(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    photo = food.home_photos.first()
-    AIMetadataFactory(photo=photo, failed=True)
-
-    run = new_run(only="failed")
-    work(run)
-
-    words = AIMetadata.objects.get(photo=photo)
-    assert (run.total, run.described, len(describer.pictures)) == (1, 1, 1)
-    assert (words.processing_status, words.error, words.attempts) == ("completed", "", 0)
+def trail() -> list[tuple[str, str, str]]:
+    return list(AuditEntry.objects.order_by("pk").values_list("who", "action", "result"))
 
 
-def test_carry_on_with_only_pending_leaves_the_failed_alone(food: Album, new_run: NewRun, work: Work):
-    AIMetadataFactory(photo=food.home_photos.first(), failed=True)
+def test_start_keeps_what_was_asked_for(account: Account, describer: FakeDescriber):
+    photo = PhotoFactory(album__account=account)
+    wish = Wish(photo=photo, only="failed", reason="Damaged.", also_decided=True, note="By night.", limit=7)
 
-    run = new_run()
-    work(run)
+    run, is_new = process.start(account, by=account.owner, wish=wish, describer=describer)
 
-    assert run.total == 2
-    assert statuses() == {"completed": 2, "failed": 1}
+    assert is_new is True
+    assert Wish.of(run) == wish
+    assert (run.describer, run.model, run.prompt) == ("fake", "fake-1", prompts.active(account))
+    assert run.prompt.used_at is not None
+    assert trail() == [("user:ada", "describe", "started")]
+    detail = AuditEntry.objects.get().detail
+    assert "failed with “Damaged.”" in detail
+    assert "also what people decided on" in detail
+    assert "told “By night.”" in detail
 
 
 def test_start_while_a_run_is_active_gives_that_run(account: Account, describer: FakeDescriber):
     first, is_new = process.start(account, by=None, describer=describer)
 
-    second, is_second_new = process.start(account, by=None, limit=1, describer=describer)
+    second, is_second_new = process.start(account, by=None, wish=Wish(limit=1), describer=describer)
 
     assert (is_new, is_second_new) == (True, False)
     assert second == first
     assert ProcessingRun.objects.count() == 1
+    assert trail() == [("command", "describe", "started")]
 
 
-# --- What ails the server pauses the run -------------------------------------------------------------------
+def test_start_with_a_budget_that_nobody_could_keep_makes_no_run(
+    account: Account, describer: FakeDescriber, settings: Any
+):
+    settings.AI_DESCRIBER = "openai"  # of which the prices of these models are not known
+
+    with pytest.raises(UnknownPrice, match="A budget cannot be kept"):
+        process.start(account, by=None, wish=Wish(budget=Decimal(1)), describer=describer)
+
+    assert ProcessingRun.objects.count() == AuditEntry.objects.count() == 0
+
+
+# --- Paused, resumed, cancelled, ended ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(library_of_ada: Account) -> ProcessingRun:
+    return ProcessingRunFactory(account=library_of_ada, state="running", total=9)
+
+
+def test_pause_says_who_and_waits_for_a_person(run: ProcessingRun):
+    assert process.pause(run, by=run.account.owner) is True
+
+    assert (run.state, run.waiting_for, run.resume_at) == (RunState.PAUSED, "Paused by ada.", None)
+    assert trail() == [("user:ada", "describe", "paused")]
+
+
+def test_resume_queues_the_run(run: ProcessingRun):
+    run.pause("Because.", seconds=900)
+
+    assert process.resume(run, by=run.account.owner) is True
+
+    assert (run.state, run.resume_at) == (RunState.QUEUED, None)
+    assert trail() == [("user:ada", "describe", "resumed")]
 
 
 @pytest.mark.parametrize(
-    ("trouble", "outcome"),
+    ("change", "state"),
     [
-        (Outage("HTTP 503"), "outage"),
-        (Rejected("HTTP 401", advice="The AI server refuses the key. Check OPENAI_API_KEY."), "rejected"),
+        (process.pause, "paused"),
+        (process.pause, "cancelled"),
+        (process.resume, "running"),
+        (process.resume, "succeeded"),
+        (process.cancel, "succeeded"),
+        (process.cancel, "cancelled"),
     ],
 )
-def test_carry_on_when_the_server_ails_pauses_and_costs_no_attempt(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work, trouble: Any, outcome: str
-):
-    describer.failures = [trouble]
-    run = new_run()
+def test_change_of_a_run_that_is_elsewhere_by_now_does_nothing(run: ProcessingRun, change: Any, state: str):
+    ProcessingRun.objects.update(state=state)
 
-    over = work(run)
-
-    assert over is True
-    assert (run.state, run.waiting_for, run.done) == (RunState.PAUSED, trouble.advice, 0)
-    assert set(AIMetadata.objects.values_list("attempts", "processing_status", "claimed_until")) == {
-        (0, "pending", None)
-    }
-    assert calls() == {("describe", outcome): 1}
-
-
-def test_carry_on_after_a_pause_describes_the_rest(food: Album, describer: FakeDescriber, new_run: NewRun, work: Work):
-    run = new_run()
-    describer.failures = [Outage("HTTP 503")]
-    work(run)
-
-    assert run.resume() is True
-    work(run)
-
-    assert (run.state, run.waiting_for, run.described) == (RunState.SUCCEEDED, "", 3)
-
-
-def test_carry_on_with_a_paused_run_does_nothing(food: Album, describer: FakeDescriber, new_run: NewRun, work: Work):
-    run = new_run()
-    describer.failures = [Outage("HTTP 503")]
-    work(run)
-
-    over = work(run)
-
-    assert over is True
-    assert run.state == RunState.PAUSED
-    assert len(describer.pictures) == 1
-
-
-def test_carry_on_when_embedding_is_out_pauses_and_keeps_the_words(food: Album, new_run: NewRun, work: Work):
-    flaky = NoVectors(Outage("HTTP 503"))
-    run = new_run()
-
-    work(run, by=flaky)
-
-    assert (run.state, run.described) == (RunState.PAUSED, 3)
-    assert calls() == {("describe", "ok"): 3, ("embed", "outage"): 1}
-    run.resume()
-    work(run, by=flaky)
-    assert (run.state, PhotoEmbedding.objects.count(), len(flaky.pictures)) == (RunState.SUCCEEDED, 3, 3)
-
-
-def test_carry_on_when_embedding_gives_nonsense_is_partly_done(food: Album, new_run: NewRun, work: Work):
-    nonsense = NoVectors(*[BadAnswer("nonsense")] * 9)
-    run = new_run()
-
-    work(run, by=nonsense)
-
-    assert run.state == RunState.PARTIAL
-    assert statuses() == {"completed": 3}
-    assert {(error["title"], error["sentence"]) for error in run.errors} == {("Embeddings", BadAnswer.advice)}
-    assert PhotoEmbedding.objects.count() == 0
-
-
-def test_carry_on_when_smugmug_gives_no_pictures_pauses(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    Photo.objects.update(large_url=CLOSED_PORT)
-    run = new_run()
-
-    work(run)
-
-    assert (run.state, run.waiting_for) == (RunState.PAUSED, SmugMugUnavailable.advice)
-    assert describer.pictures == []
-    assert statuses() == {"pending": 3}
-    assert AICall.objects.count() == 0
-
-
-def test_carry_on_when_smugmug_refuses_us_pauses(
-    smugmug: Sandbox, food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    Photo.objects.update(large_url="")  # the address has to be asked for
-    smugmug.revoke()
-    run = new_run()
-
-    work(run)
-
-    assert (run.state, run.waiting_for) == (RunState.PAUSED, SmugMugRefused.advice)
-    assert set(AIMetadata.objects.values_list("attempts", flat=True)) == {0}
-    assert describer.pictures == []
-
-
-# --- What ails a photo costs it an attempt -----------------------------------------------------------------
-
-
-def test_carry_on_with_three_bad_answers_parks_the_photo_and_completes_the_others(
-    food: Album, new_run: NewRun, work: Work
-):
-    run = new_run()
-
-    work(run, by=BadAboutOne())
-
-    parked = AIMetadata.objects.get(processing_status="failed")
-    assert (parked.attempts, parked.error, parked.claimed_until) == (3, BadAnswer.advice, None)
-    assert (parked.ai_description, parked.history.count()) == ("", 0)
-    assert (run.state, run.described, run.failed, run.done) == (RunState.PARTIAL, 2, 1, 3)
-    assert calls(kind="describe") == {("describe", "bad_answer"): 3, ("describe", "ok"): 2}
-
-
-def test_carry_on_with_nothing_but_bad_answers_fails(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    describer.failures = [BadAnswer("nonsense")] * 9
-    run = new_run()
-
-    work(run)
-
-    assert (run.state, run.failed, run.described) == (RunState.FAILED, 3, 0)
-    assert len(describer.pictures) == 9
-    assert PhotoEmbedding.objects.count() == 0
-
-
-def test_carry_on_with_a_refused_picture_parks_it_at_once(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    describer.failures = [Refused("content_filter")]
-    run = new_run()
-
-    work(run)
-
-    parked = AIMetadata.objects.get(processing_status="failed")
-    assert (parked.attempts, parked.error) == (1, Refused.advice)
-    assert (run.state, run.described) == (RunState.PARTIAL, 2)
-    assert calls(kind="describe") == {("describe", "refused"): 1, ("describe", "ok"): 2}
-
-
-def test_carry_on_with_a_damaged_picture_parks_it_and_asks_no_model(
-    smugmug: Sandbox, food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    page = f"{smugmug.url}/api/v2/user/demo"  # HTML for who wants an image
-    Photo.objects.filter(title="Cocktail").update(large_url=page)
-    run = new_run()
-
-    work(run)
-
-    parked = AIMetadata.objects.get(photo__title="Cocktail")
-    assert (parked.processing_status, parked.error) == ("failed", UnusablePicture.advice)
-    assert (parked.attempts, len(describer.pictures)) == (1, 2)
-    assert calls(kind="describe") == {("describe", "ok"): 2}
-
-
-def test_carry_on_with_a_moved_address_asks_for_it_again(
-    smugmug: Sandbox, food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    moved = Photo.objects.get(title="Cocktail")
-    smugmug.library.home(moved.image_key)[1].serial = 1
-    before = len(smugmug.requests)
-
-    run = new_run()
-    work(run)
-
-    assert (run.state, run.described, len(describer.pictures)) == (RunState.SUCCEEDED, 3, 3)
-    asked = [request.path for request in smugmug.requests[before:]]
-    assert any(f"/image/{moved.image_key}-" in path and "!sizedetails" in path for path in asked)
-    assert not any("!sizedetails" in path for path in asked if moved.image_key not in path)
-
-
-def test_carry_on_with_a_picture_that_is_gone_never_describes_without_it(
-    smugmug: Sandbox, food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    home = smugmug.library.album(food.album_key)
-    home.photos = [photo for photo in home.photos if photo.title != "Cocktail"]
-    run = new_run()
-
-    work(run)
-
-    gone = AIMetadata.objects.get(photo__title="Cocktail")
-    assert (gone.processing_status, gone.error, gone.attempts) == ("failed", SmugMugGone.advice, 3)
-    assert (run.state, run.described) == (RunState.PARTIAL, 2)
-    assert len(describer.pictures) == 2
-    assert not AICall.objects.filter(photo=gone.photo).exists()
-
-
-# --- What the describer is shown ---------------------------------------------------------------------------
-
-
-def test_carry_on_with_the_sideways_photo_shows_it_upright_small_and_anonymous(
-    mirror: Callable[..., Album], describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    mirror("Animals")
-    sideways = Photo.objects.get(title="Two dogs on a balcony")
-    AlbumPhoto.objects.exclude(photo=sideways).delete()
-
-    work(new_run(album=sideways.album))
-
-    [jpeg] = describer.pictures
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        assert picture.format == "JPEG"
-        assert picture.height > picture.width
-        assert 700 < max(picture.size) <= 1024
-        assert dict(picture.getexif()) == {}
-    assert sideways.latitude is not None  # there is a place that could have been given away
-    assert b"Exif" not in jpeg
-    assert b"Pixel" not in jpeg
-
-
-@pytest.mark.parametrize("pixels", [256, 2048])
-def test_carry_on_with_another_picture_size_asks_for_that(
-    smugmug: Sandbox, food: Album, settings: Any, describer: FakeDescriber, new_run: NewRun, work: Work, pixels: int
-):
-    settings.AI_IMAGE_PIXELS = pixels
-    before = len(smugmug.requests)
-
-    work(new_run(limit=1))
-
-    [jpeg] = describer.pictures
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        assert max(picture.size) == min(pixels, 512)
-    assert ["!sizedetails" in request.path for request in smugmug.requests[before:]] == [True]
-
-
-# --- Workers that die, and workers beside each other -------------------------------------------------------
-
-
-def left_by_a_dead_worker(run: ProcessingRun, *, until: timedelta) -> AIMetadata:
-    """One photo of the run in the hands of somebody who will say no more."""
-    assert run.begin(alone=False)
-    claims.plan(run)
-    [claim] = claims.claim(run, 1)
-    AIMetadata.objects.filter(pk=claim.pk).update(claimed_until=timezone.now() + until)
-    return AIMetadata.objects.get(pk=claim.pk)
-
-
-def test_carry_on_with_a_lease_that_ran_out_describes_the_photo(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    run = new_run()
-    left = left_by_a_dead_worker(run, until=timedelta(seconds=-1))
-
-    work(run)
-
-    left.refresh_from_db()
-    assert (left.processing_status, left.version) == ("completed", 1)
-    assert (run.state, run.described, len(describer.pictures)) == (RunState.SUCCEEDED, 3, 3)
-
-
-def test_carry_on_with_a_photo_in_other_hands_leaves_it_and_the_run_open(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    run = new_run()
-    left = left_by_a_dead_worker(run, until=timedelta(seconds=60))
-
-    over = work(run)
-
-    left.refresh_from_db()
-    assert over is True
-    assert (left.processing_status, left.version) == ("processing", 0)
-    assert (run.state, run.described, len(describer.pictures)) == (RunState.RUNNING, 2, 2)
-
-
-def test_carry_on_with_answers_whose_lease_was_lost_writes_nothing_of_them(
-    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    run = new_run()
-
-    def lose_the_rest(run: ProcessingRun) -> None:
-        in_an_hour = timezone.now() + timedelta(hours=1)
-        AIMetadata.objects.filter(processing_status="processing").update(claimed_until=in_an_hour)
-
-    work(run, tell=lambda run: run.done == 1 and lose_the_rest(run))
-
-    assert len(describer.pictures) == 3
-    assert statuses() == {"completed": 1, "processing": 2}
-    assert (run.state, run.described) == (RunState.RUNNING, 1)
-    assert MetadataHistory.objects.count() == PhotoEmbedding.objects.count() == 1
-
-
-@pytest.mark.parametrize("decision", ["approved", "rejected"])
-def test_carry_on_leaves_words_alone_that_a_person_decides_on_meanwhile(
-    food: Album, new_run: NewRun, work: Work, enqueued: list[Any], decision: str
-):
-    run, person = new_run(), UserFactory()
-
-    def decide_on_the_rest(run: ProcessingRun) -> None:
-        for words in AIMetadata.objects.filter(processing_status="processing", review_status="unreviewed"):
-            if decision == "approved":
-                workflow.approve(words, by=person, version=0, changes={"ai_description": "By hand."})
-            else:
-                workflow.reject(words, by=person, version=0, reason="Other")
-
-    work(run, tell=lambda run: run.done == 1 and decide_on_the_rest(run))
-    AIMetadata.objects.exclude(claimed_until=None).update(claimed_until=timezone.now())
-    work(run)
-
-    decided = AIMetadata.objects.filter(review_status=decision)
-    assert {words.ai_description for words in decided} == {"By hand." if decision == "approved" else ""}
-    assert not MetadataHistory.objects.filter(metadata__in=decided, source="ai").exists()
-    assert (run.state, run.described, decided.count()) == (RunState.SUCCEEDED, 1, 2)
-    assert calls(kind="describe") == {("describe", "ok"): 3}  # nothing is described again for nobody
-
-
-def test_carry_on_after_a_death_between_words_and_vector_embeds_without_describing_again(
-    food: Album, new_run: NewRun, work: Work
-):
-    run = new_run()
-    dying = NoVectors(ShutDownImminentException("stop", {}))
-    with pytest.raises(ShutDownImminentException):
-        work(run, by=dying)
-    assert (PhotoEmbedding.objects.count(), statuses()) == (0, {"completed": 3})
-
-    work(run, by=dying)
-
-    assert (run.state, run.described) == (RunState.SUCCEEDED, 3)
-    assert PhotoEmbedding.objects.count() == 3
-    assert len(dying.pictures) == 3
-    assert MetadataHistory.objects.count() == 3
-
-
-def test_carry_on_when_cancelled_in_the_middle_keeps_what_came_and_stops(
-    mirror: Callable[..., Album], describer: FakeDescriber, new_run: NewRun, work: Work
-):
-    mirror("Food")
-    run = new_run()
-
-    over = work(run, tell=lambda run: run.done == 2 and run.cancel())
+    assert change(run, by=run.account.owner) is False
 
     run.refresh_from_db()
-    assert over is True
-    assert (run.state, run.described) == (RunState.CANCELLED, 2)
-    assert run.finished_at is not None
-    assert 2 <= len(describer.pictures) <= 3  # one may have been under way
-    assert statuses() == {"completed": 2, "pending": 4}
+    assert (run.state, trail()) == (state, [])
 
 
-def test_carry_on_when_the_slice_ends_gives_photos_back_and_goes_on_later(
-    mirror: Callable[..., Album], new_run: NewRun, work: Work
+def test_cancel_keeps_the_words_of_photos_that_waited_for_others(run: ProcessingRun):
+    words = AIMetadataFactory(approved=True, run=run, photo__album__account=run.account, processing_status="pending")
+
+    assert process.cancel(run, by=None) is True
+
+    words.refresh_from_db()
+    assert (words.processing_status, words.review_status) == ("completed", "approved")
+    assert trail() == [("command", "describe", "cancelled")]
+
+
+def test_carry_on_writes_its_end_into_the_trail(food: Album, new_run: NewRun, work: Work):
+    work(new_run())
+
+    assert trail() == [("user:ada", "describe", "started"), ("user:ada", "describe", "succeeded")]
+    assert AuditEntry.objects.last().detail == "3 described, 0 skipped, 0 failed"
+
+
+def test_carry_on_writes_its_pause_into_the_trail(food: Album, describer: FakeDescriber, new_run: NewRun, work: Work):
+    describer.failures = [Outage("HTTP 503")] * 5
+
+    work(new_run())
+
+    assert trail()[1:] == [("user:ada", "describe", "paused")]
+    assert AuditEntry.objects.last().detail == Outage.advice
+
+
+def test_carry_on_after_the_settings_were_mended_uses_the_new_model(
+    food: Album, describer: FakeDescriber, new_run: NewRun, work: Work
 ):
-    mirror("Food")
-    run, slow = new_run(), Slow()
+    run = new_run()
+    describer.model = "fake-2"
 
-    over = work(run, by=slow, seconds=0.04)
+    work(run)
 
-    assert over is False
-    assert run.state == RunState.RUNNING
-    assert 1 <= run.described < 6
-    assert statuses() == {"completed": run.described, "pending": 6 - run.described}
-    assert PhotoEmbedding.objects.count() == run.described
-    while not work(run, by=slow):
-        pass
-    assert (run.state, run.described) == (RunState.SUCCEEDED, 6)
-    assert len(slow.pictures) == len(set(slow.pictures)) == 6
+    assert (run.state, run.model) == (RunState.SUCCEEDED, "fake-2")
+    assert set(AIMetadata.objects.values_list("model", flat=True)) == {"fake-2"}
+    assert prompts.stale(run.account, run.prompt, "fake-2").count() == 0
+    assert prompts.stale(run.account, run.prompt, "fake-1").count() == 3
 
 
-@pytest.mark.django_db(transaction=True)
-def test_carry_on_by_two_workers_at_once_describes_no_photo_twice(
-    mirror: Callable[..., Album], settings: Any, new_run: NewRun, work: Work
-):
-    settings.AI_BATCH_SIZE, settings.AI_CONCURRENCY = 2, 2
-    mirror("Animals", count=14)
-    run, slow = new_run(), Slow()
-    start, shares = threading.Barrier(2), []
+# --- The budget --------------------------------------------------------------------------------------------
 
-    def one_worker() -> None:
-        try:
-            seen = FakeDescriber()
-            seen.describe = slow.describe  # type: ignore[method-assign]
-            mine = ProcessingRun.objects.get(pk=run.pk)
-            start.wait(timeout=10)
-            work(mine, by=seen)
-            shares.append(len(seen.texts))
-        finally:
-            connection.close()
 
-    workers = [threading.Thread(target=one_worker) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=30)
+def test_set_budget_lets_a_run_go_on_that_waited_for_it(run: ProcessingRun):
+    run.pause(f"{USED_UP}: $1.00 of $1.00 spent.")
 
-    run.refresh_from_db()
-    assert (run.state, run.total, run.described, run.failed) == (RunState.SUCCEEDED, 14, 14, 0)
-    assert len(slow.pictures) == len(set(slow.pictures)) == 14
-    assert MetadataHistory.objects.count() == 14
-    assert PhotoEmbedding.objects.count() == 14
-    assert len(shares) == 2
-    assert min(shares) > 0  # both had a part in it
+    assert process.set_budget(run, Decimal("2.50"), by=run.account.owner) is True
+
+    assert (run.state, run.budget_usd) == (RunState.QUEUED, Decimal("2.5000"))
+    assert trail() == [("user:ada", "describe", "budget")]
+    assert AuditEntry.objects.get().detail == "$2.50"
+
+
+def test_set_budget_of_a_run_that_a_person_paused_leaves_it_paused(run: ProcessingRun):
+    process.pause(run, by=run.account.owner)
+
+    assert process.set_budget(run, None, by=run.account.owner) is True
+
+    assert (run.state, run.budget_usd) == (RunState.PAUSED, None)
+
+
+def test_set_budget_of_a_run_that_is_over_changes_nothing(run: ProcessingRun):
+    run.cancel()
+
+    assert process.set_budget(run, Decimal(5), by=UserFactory()) is False
+
+    assert (run.budget_usd, trail()) == (None, [])
 
 
 # --- One photo's vector ------------------------------------------------------------------------------------
@@ -721,32 +376,3 @@ def test_configured_describer_is_what_the_settings_name(settings: Any):
     assert (made.name, made.model) == ("openai", "m")
     assert process.configured_describer() is made
     process.configured_describer.cache_clear()
-
-
-def test_carry_on_when_the_server_ails_keeps_the_answers_that_were_under_way(
-    food: Album, new_run: NewRun, work: Work, settings: Any
-):
-    class AilsOnce(FakeDescriber):
-        """Fails at once for the first picture, and answers the others a little later."""
-
-        number = itertools.count()
-
-        def describe(self, jpeg: bytes) -> Answer:
-            if next(self.number) == 0:
-                raise Outage("down")
-            answer = super().describe(jpeg)
-            time.sleep(0.3)
-            return answer
-
-    settings.AI_CONCURRENCY = 4
-    run = new_run()
-
-    work(run, by=AilsOnce())
-
-    run.refresh_from_db()
-    assert run.state == RunState.PAUSED
-    assert run.total is not None
-    others = run.total - 1
-    assert statuses()["completed"] == run.described == others > 1
-    assert statuses()["processing"] == 0
-    assert calls(kind="describe") == {("describe", "outage"): 1, ("describe", "ok"): others}

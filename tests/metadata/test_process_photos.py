@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from metadata import process
 from metadata.describe import BadAnswer, Outage, Refused
 from metadata.management.commands import process_photos
 from metadata.models import AICall, AIMetadata, ProcessingRun
+from metadata.purse import USED_UP
 from smugmug.models import Account, Album, Photo
 from targetvision.models import RunState
 from tests.conftest import FakeDescriber
-from tests.factories import AIMetadataFactory, AlbumFactory
+from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +85,7 @@ class TestRun:
     def test_run_that_pauses_ends_with_1_and_is_taken_up_by_the_next(
         self, food: Album, describer: FakeDescriber, capsys: pytest.CaptureFixture[str]
     ):
-        describer.failures = [Outage("HTTP 503")]
+        describer.failures = [Outage("HTTP 503")] * 5
 
         assert exit_status() == 1
         assert Outage.advice in capsys.readouterr().out
@@ -112,6 +114,58 @@ class TestRun:
 
         assert len(describer.pictures) == 1
         assert not AIMetadata.objects.filter(processing_status="failed").exists()
+
+    def test_run_over_one_reason_leaves_other_failures_alone(self, food: Album, describer: FakeDescriber):
+        first, second, _ = food.home_photos.all()
+        AIMetadataFactory(photo=first, failed=True, error="Damaged.")
+        AIMetadataFactory(photo=second, failed=True, error="Declined.")
+
+        assert exit_status("--only", "failed", "--reason", "Damaged.") == 0
+
+        assert len(describer.pictures) == 1
+        assert AIMetadata.objects.get(processing_status="failed").photo == second
+
+    def test_run_over_one_photo_describes_that(self, food: Album, describer: FakeDescriber):
+        photo = food.home_photos.first()
+
+        assert exit_status("--photo", photo.image_key) == 0
+
+        assert len(describer.pictures) == 1
+        assert AIMetadata.objects.get().photo == photo
+
+    def test_run_over_all_leaves_decided_words_alone_unless_told(self, food: Album, describer: FakeDescriber):
+        approved = AIMetadataFactory(photo=food.home_photos.first(), approved=True)
+
+        assert exit_status("--only", "all") == 0
+        approved.refresh_from_db()
+        assert (approved.review_status, len(describer.pictures)) == ("approved", 2)
+        assert exit_status("--only", "all", "--also-decided", "--photo", approved.photo.image_key) == 0
+
+        approved.refresh_from_db()
+        assert (approved.review_status, approved.ai_description) == ("unreviewed", "A description.")
+
+    def test_run_with_a_budget_keeps_it(self, food: Album):
+        exit_status("--budget", "5.00")
+
+        assert ProcessingRun.objects.get().budget_usd == 5
+
+    def test_run_with_a_higher_budget_lets_the_paused_one_go_on(self, food: Album, describer: FakeDescriber):
+        describer.sends_to = ""
+        run, _ = process.start(food.account, by=None, wish=process.Wish(budget=Decimal(1)), describer=describer)
+        run.pause(f"{USED_UP}: $1.00 of $1.00 spent.")
+
+        assert exit_status("--budget", "2") == 0
+
+        run.refresh_from_db()
+        assert (run.state, run.budget_usd, run.described) == (RunState.SUCCEEDED, 2, 3)
+
+    def test_estimate_says_what_it_would_cost_and_does_nothing(
+        self, food: Album, describer: FakeDescriber, capsys: pytest.CaptureFixture[str]
+    ):
+        assert exit_status("--estimate", "--limit", "2") is None
+
+        assert "2 photos with fake-1: Free." in capsys.readouterr().out
+        assert (ProcessingRun.objects.count(), describer.pictures) == (0, [])
 
     def test_run_when_enqueued_leaves_the_work_to_the_workers(
         self,
@@ -219,9 +273,36 @@ class TestMistakes:
 
         assert ProcessingRun.objects.count() == 0
 
+    def test_unknown_photo_is_one_sentence_and_makes_no_run(self, account: Account):
+        strange = PhotoFactory()
+
+        with pytest.raises(CommandError, match=f"demo has no photo '{strange.image_key}' here. Sync first, or look"):
+            exit_status("--photo", strange.image_key)
+
+        assert ProcessingRun.objects.count() == 0
+
+    @pytest.mark.parametrize("budget", ["-1", "x", "nan", "inf", "1.23456", "9" * 20])
+    def test_budget_that_is_no_amount_is_one_sentence(self, account: Account, budget: str):
+        with pytest.raises(CommandError, match="is not an amount of USD"):
+            exit_status(f"--budget={budget}")
+
+        assert ProcessingRun.objects.count() == 0
+
+    def test_budget_that_nobody_could_keep_is_one_sentence(self, account: Account, settings: Any):
+        settings.AI_DESCRIBER = "openai"  # of which the price of the model is not known
+
+        with pytest.raises(CommandError, match="A budget cannot be kept: what fake-1 and fake-embedding cost is"):
+            exit_status("--budget", "5")
+
+        assert ProcessingRun.objects.count() == 0
+
+    def test_reason_for_others_than_the_failed_is_one_sentence(self, account: Account):
+        with pytest.raises(CommandError, match="--reason is about photos that failed: add --only failed."):
+            exit_status("--reason", "Damaged.")
+
     def test_choice_that_is_none_is_one_sentence(self, account: Account):
-        with pytest.raises(CommandError, match="invalid choice: 'all'"):
-            exit_status("--only", "all")
+        with pytest.raises(CommandError, match="invalid choice: 'some'"):
+            exit_status("--only", "some")
 
 
 @pytest.mark.usefixtures("_no_ai_server")

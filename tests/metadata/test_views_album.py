@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from smugmug.models import Account, Album
 from tests.conftest import HTMX
-from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, ProcessingRunFactory
+from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, ProcessingRunFactory, SyncRunFactory
 from tests.metadata.conftest import count_queries
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,7 @@ def test_album_as_a_viewer_shows_photos_and_nothing_to_press(viewer_client: Clie
     assert captions(page) == ["Tom", "A cat"]
     assert f'id="run-{run.pk}"' in page
     assert f"{url}process" not in page
+    assert f"/smugmug/albums/{album.pk}/" not in page
     assert "/cancel" not in page
     assert "Start reviewing" not in page
 
@@ -76,6 +77,58 @@ def test_album_with_nothing_to_do_offers_nothing(curator_client: Client, album: 
 
     assert "Describe " not in page
     assert "Start reviewing" not in page
+
+
+def test_album_as_a_curator_offers_to_sync_it_and_to_keep_it_back(curator_client: Client, album: Album, url: str):
+    page = curator_client.get(url).text
+    Album.objects.update(never_send=True)
+    kept = curator_client.get(url).text
+
+    assert f'action="/smugmug/albums/{album.pk}/sync"' in page
+    assert f'action="/smugmug/albums/{album.pk}/never-send"' in page
+    assert 'value="on" aria-checked="false"' in page
+    assert "never sent to an AI server" not in page
+    assert 'value="off" aria-checked="true"' in kept
+    assert "never sent to an AI server" in kept
+
+
+def test_album_of_a_library_that_is_kept_back_says_so_and_has_no_switch_of_its_own(
+    curator_client: Client, album: Album, url: str
+):
+    Account.objects.update(never_send=True)
+
+    page = curator_client.get(url).text
+
+    assert "Nothing of this whole library is sent to an AI server." in page
+    assert "/never-send" not in page
+
+
+def test_album_of_a_library_without_access_cannot_be_synced(curator_client: Client, album: Album, url: str):
+    Account.objects.update(state="refused")
+
+    assert f"/smugmug/albums/{album.pk}/sync" not in curator_client.get(url).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_shown"),
+    [
+        ({"state": "running"}, True),
+        ({"state": "succeeded", "finished_at": timezone.now()}, True),
+        ({"state": "failed", "finished_at": timezone.now() - timedelta(minutes=61)}, False),
+        ({"state": "running", "album_keys": ["another"]}, False),
+        ({"state": "running", "album_keys": []}, False),
+    ],
+)
+def test_album_shows_the_sync_of_it_alone(
+    owner_client: Client,
+    album: Album,
+    url: str,
+    fields: dict[str, Any],
+    is_shown: bool,
+):
+    run = SyncRunFactory(**{"account": album.account, "kind": "albums", "album_keys": [album.album_key], **fields})
+
+    assert (f'id="run-{run.pk}"' in owner_client.get(url).text) is is_shown
 
 
 # --- What it shows -----------------------------------------------------------------------------------------

@@ -294,3 +294,44 @@ def test_dashboard_with_a_paused_run_says_why_and_offers_to_continue(curator_cli
     assert f'action="/processing/{run.pk}/continue"' in page
     assert f'action="/processing/{run.pk}/cancel"' in page
     assert f'hx-get="/processing/{run.pk}/"' not in page  # nothing will change by itself
+
+
+# --- Syncs -------------------------------------------------------------------------------------------------
+
+
+def test_dashboard_of_a_library_never_read_offers_the_whole_sync_alone(curator_client: Client, library_of_ada: Account):
+    page = curator_client.get("/").text
+
+    assert "Sync</button>" in page
+    assert "Sync changes" not in page
+    assert 'name="kind"' not in page
+
+
+def test_dashboard_of_a_library_that_was_read_offers_what_changed_and_the_others_behind_a_menu(
+    curator_client: Client, library_of_ada: Account
+):
+    AlbumFactory(account=library_of_ada, synced_at=ago(hours=1))
+
+    page = curator_client.get("/").text
+
+    assert "Sync changes</button>" in page
+    assert '<button name="kind" value="verify">' in page
+    assert '<button name="kind" value="full">' in page
+
+
+def test_dashboard_while_synced_offers_no_second_sync(curator_client: Client, library_of_ada: Account):
+    AlbumFactory(account=library_of_ada, synced_at=ago(hours=1))
+    run = SyncRunFactory(account=library_of_ada, state="running")
+
+    page = curator_client.get("/").text
+
+    assert f'action="/smugmug/{library_of_ada.nickname}/sync"' not in page
+    assert f'action="/smugmug/runs/{run.pk}/cancel"' in page
+    assert f'href="/activity/?library={library_of_ada.nickname}"' in page
+
+
+@pytest.mark.parametrize("never_send", [True, False])
+def test_dashboard_says_where_nothing_is_sent(viewer_client: Client, library_of_ada: Account, never_send: bool):
+    Account.objects.update(never_send=never_send)
+
+    assert ("never sent to an AI server" in viewer_client.get("/").text) is never_send

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from django.utils import timezone
 
 from metadata import process
 from metadata.models import ProcessingRun
-from smugmug.models import Account, Album
+from metadata.purse import USED_UP
+from smugmug.models import Account, Album, AuditEntry
 from targetvision.models import RunState
 from tests.conftest import FakeDescriber
-from tests.factories import AlbumFactory, ProcessingRunFactory
+from tests.factories import AlbumFactory, PhotoFactory, ProcessingRunFactory
 from tests.metadata.conftest import count_queries
 
 pytestmark = pytest.mark.django_db
@@ -74,13 +76,74 @@ def test_start_of_an_album_makes_a_run_over_it(curator_client: Client, album: Al
     assert ("process_photos", (str(run.pk),)) in enqueued
 
 
-@pytest.mark.parametrize(("wish", "only"), [("failed", "failed"), ("pending", "pending"), ("all; DROP", "pending")])
-def test_start_takes_the_persons_choice(
-    curator_client: Client, library_of_ada: Account, enqueued: Enqueued, wish: str, only: str
-):
-    curator_client.post(start_url(library_of_ada), {"only": wish})
+def test_start_takes_the_persons_choice(curator_client: Client, library_of_ada: Account, enqueued: Enqueued):
+    choice = {"only": "failed", "reason": "Damaged.", "limit": "7", "also_decided": "on", "note": "By night."}
 
-    assert ProcessingRun.objects.get().only == only
+    curator_client.post(start_url(library_of_ada), choice)
+
+    run = ProcessingRun.objects.get()
+    assert (run.only, run.reason, run.limit, run.also_decided, run.note) == (
+        "failed",
+        "Damaged.",
+        7,
+        True,
+        "By night.",
+    )
+
+
+def test_start_of_one_photo_makes_a_run_over_it_and_goes_back_there(
+    curator_client: Client, album: Album, enqueued: Enqueued
+):
+    photo = PhotoFactory(album=album)
+
+    response = curator_client.post(start_url(album.account), {"photo": str(photo.pk), "only": "all"})
+
+    assert response["Location"] == f"/photos/{photo.pk}/"
+    assert ProcessingRun.objects.get().photo == photo
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"only": "all; DROP"}, "Select a valid choice."),
+        ({"limit": "0"}, "At least one photo."),
+        ({"budget_usd": "-1"}, "A budget cannot be less than nothing."),
+        ({"photo": "3b241101-e2bb-4255-8caf-4136c566a962"}, "There is no such photo in this library."),
+    ],
+)
+def test_start_with_what_makes_no_sense_is_said_beside_the_field(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued, choice: dict[str, str], sentence: str
+):
+    PhotoFactory(album__account=library_of_ada)
+
+    response = curator_client.post(start_url(library_of_ada), choice)
+
+    assert response.status_code == 422
+    assert sentence in response.text
+    assert (ProcessingRun.objects.count(), enqueued) == (0, [])
+
+
+def test_start_over_an_album_of_another_library_is_refused(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    strange = AlbumFactory()
+
+    response = curator_client.post(start_url(library_of_ada), {"album": str(strange.pk)})
+
+    assert response.status_code == 422
+    assert "There is no such album in this library." in response.text
+    assert (ProcessingRun.objects.count(), enqueued) == (0, [])
+
+
+def test_start_in_a_library_that_is_not_connected_says_so(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    Account.objects.update(state="refused")
+
+    response = curator_client.post(start_url(library_of_ada), follow=True)
+
+    assert "is not connected, so its pictures cannot be fetched. Connect it again first." in response.text
+    assert (ProcessingRun.objects.count(), enqueued) == (0, [])
 
 
 def test_start_while_one_runs_says_so_and_enqueues_nothing(
@@ -101,6 +164,7 @@ def addresses(album: Album, run: ProcessingRun) -> list[str]:
         start_url(album.account),
         f"/albums/{album.pk}/process",
         run_url(run, "cancel_processing"),
+        run_url(run, "pause_processing"),
         run_url(run, "continue_processing"),
     ]
 
@@ -108,7 +172,7 @@ def addresses(album: Album, run: ProcessingRun) -> list[str]:
 def test_change_signed_out_goes_to_sign_in(client: Client, album: Album, run: ProcessingRun, enqueued: Enqueued):
     responses = [client.post(url) for url in addresses(album, run)]
 
-    assert [response["Location"].partition("?")[0] for response in responses] == ["/sign-in/"] * 4
+    assert [response["Location"].partition("?")[0] for response in responses] == ["/sign-in/"] * 5
     assert client.get(run_url(run, "processing_run"))["Location"].startswith("/sign-in/")
     run.refresh_from_db()
     assert (run.state, ProcessingRun.objects.count(), enqueued) == (RunState.RUNNING, 1, [])
@@ -122,13 +186,13 @@ def test_change_without_the_right_changes_nothing(
 
     statuses = [client.post(url).status_code for url in addresses(album, run)]
 
-    assert statuses == [status] * 4
+    assert statuses == [status] * 5
     run.refresh_from_db()
     assert (run.state, ProcessingRun.objects.count(), enqueued) == (RunState.RUNNING, 1, [])
 
 
 def test_change_by_get_is_not_possible(curator_client: Client, album: Album, run: ProcessingRun, enqueued: Enqueued):
-    assert [curator_client.get(url).status_code for url in addresses(album, run)] == [405] * 4
+    assert [curator_client.get(url).status_code for url in addresses(album, run)] == [405] * 5
     assert (ProcessingRun.objects.count(), enqueued) == (1, [])
 
 
@@ -201,6 +265,44 @@ def test_follow_a_failed_run_lists_what_could_not_be_done(curator_client: Client
     assert "<b>Embeddings</b> Nonsense came." in page
 
 
+@pytest.mark.parametrize(
+    ("fields", "figure"),
+    [
+        ({"budget_usd": 5, "spent_usd": Decimal("0.123")}, "$0.12 of $5.00 spent"),
+        ({"spent_usd": Decimal("0.0049")}, "$0.0049 spent"),
+    ],
+)
+def test_follow_a_run_that_costs_something_shows_how_much(
+    curator_client: Client, run: ProcessingRun, fields: dict[str, Any], figure: str
+):
+    assert "spent" not in curator_client.get(run_url(run, "processing_run")).text
+    ProcessingRun.objects.update(**fields)
+
+    assert figure in curator_client.get(run_url(run, "processing_run")).text
+
+
+def test_follow_a_run_that_is_bound_by_a_limit_says_so(curator_client: Client, run: ProcessingRun, settings: Any):
+    assert "a minute" not in curator_client.get(run_url(run, "processing_run")).text
+    settings.AI_REQUESTS_PER_MINUTE = 30
+
+    assert "fake-1 · at most 30 calls a minute" in curator_client.get(run_url(run, "processing_run")).text
+
+
+def test_follow_a_paused_run_says_why_when_it_goes_on_and_has_its_buttons(curator_client: Client, run: ProcessingRun):
+    in_four_minutes = timezone.now() + timedelta(minutes=4, seconds=5)
+    ProcessingRun.objects.update(
+        state="paused", waiting_for="The AI server does not answer.", resume_at=in_four_minutes
+    )
+
+    page = curator_client.get(run_url(run, "processing_run")).text
+
+    assert "The AI server does not answer. Next try in 4 min." in page
+    assert f'action="/processing/{run.pk}/continue"' in page
+    assert f'action="/processing/{run.pk}/cancel"' in page
+    assert f'href="/processing/{run.pk}/budget"' in page
+    assert f'action="/processing/{run.pk}/pause"' not in page
+
+
 def test_follow_takes_few_queries(curator_client: Client, run: ProcessingRun):
     assert count_queries(curator_client, run_url(run, "processing_run")) <= 5
 
@@ -228,6 +330,24 @@ def test_cancel_a_run_that_is_over_changes_nothing(curator_client: Client, run: 
     assert "was cancelled" not in response.text
 
 
+def test_pause_stops_the_run_and_says_who_did(curator_client: Client, run: ProcessingRun):
+    response = curator_client.post(run_url(run, "pause_processing"), follow=True)
+
+    run.refresh_from_db()
+    assert (run.state, run.resume_at) == (RunState.PAUSED, None)
+    assert "Paused by grace." in response.text
+    assert AuditEntry.objects.get().result == "paused"
+
+
+def test_pause_a_run_that_is_over_changes_nothing(curator_client: Client, run: ProcessingRun):
+    ProcessingRun.objects.update(state="succeeded")
+
+    curator_client.post(run_url(run, "pause_processing"))
+
+    run.refresh_from_db()
+    assert (run.state, AuditEntry.objects.count()) == (RunState.SUCCEEDED, 0)
+
+
 def test_continue_a_paused_run_enqueues_it(
     curator_client: Client, run: ProcessingRun, enqueued: Enqueued, settings: Any
 ):
@@ -253,3 +373,78 @@ def test_continue_a_run_that_is_not_paused_enqueues_nothing(
     run.refresh_from_db()
     assert run.state == state
     assert enqueued == []
+
+
+# --- What it may spend -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spent(run: ProcessingRun) -> ProcessingRun:
+    """Paused, because its budget of a dollar is used up."""
+    why = f"{USED_UP}: $0.98 of $1.00 spent, 6 photos left."
+    ProcessingRun.objects.update(state="paused", waiting_for=why, budget_usd=1, spent_usd=Decimal("0.98"))
+    run.refresh_from_db()
+    return run
+
+
+def test_budget_shows_what_is_spent(curator_client: Client, spent: ProcessingRun):
+    page = curator_client.get(run_url(spent, "budget")).text
+
+    assert "$0.98 of $1.00 spent" in page
+    assert 'name="budget_usd" value="1.00"' in page
+
+
+def test_budget_raised_lets_the_run_go_on(
+    curator_client: Client, spent: ProcessingRun, enqueued: Enqueued, settings: Any
+):
+    settings.WORKERS = 2
+
+    response = curator_client.post(run_url(spent, "budget"), {"budget_usd": "2.50"})
+
+    spent.refresh_from_db()
+    assert response["Location"] == "/"
+    assert (spent.state, spent.budget_usd) == (RunState.QUEUED, Decimal("2.5000"))
+    assert enqueued == [("process_photos", (str(spent.pk),))] * 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("0.50", "$0.98 are spent already. Type more than that."),
+        ("-1", "A budget cannot be less than nothing."),
+        ("a lot", "Type an amount, like 5 or 2.50."),
+    ],
+)
+def test_budget_that_makes_no_sense_is_said_beside_the_field(
+    curator_client: Client, spent: ProcessingRun, enqueued: Enqueued, typed: str, sentence: str
+):
+    response = curator_client.post(run_url(spent, "budget"), {"budget_usd": typed})
+
+    spent.refresh_from_db()
+    assert response.status_code == 422
+    assert sentence in response.text
+    assert (spent.state, spent.budget_usd, enqueued) == (RunState.PAUSED, 1, [])
+
+
+def test_budget_of_a_run_that_is_over_is_left_as_it_is(
+    curator_client: Client, spent: ProcessingRun, enqueued: Enqueued
+):
+    ProcessingRun.objects.update(state="cancelled")
+
+    response = curator_client.post(run_url(spent, "budget"), {"budget_usd": "9"}, follow=True)
+
+    spent.refresh_from_db()
+    assert "That run is over; its budget was left as it is." in response.text
+    assert (spent.budget_usd, enqueued) == (1, [])
+
+
+@pytest.mark.parametrize(("person", "status"), [("stranger_client", 404), ("viewer_client", 403)])
+def test_budget_without_the_right_is_refused(
+    request: pytest.FixtureRequest, spent: ProcessingRun, person: str, status: int
+):
+    client = request.getfixturevalue(person)
+
+    assert client.get(run_url(spent, "budget")).status_code == status
+    assert client.post(run_url(spent, "budget"), {"budget_usd": "9"}).status_code == status
+    spent.refresh_from_db()
+    assert spent.budget_usd == 1
