@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from smugmug import members
-from smugmug.forms import MemberForm, RoleForm
+from smugmug import members, privacy
+from smugmug.forms import MemberForm, NeverSendForm, RoleForm
 from smugmug.models import Account, Membership
 from targetvision.access import SignedInRequest, visible
 
@@ -69,6 +69,19 @@ def remove_member(request: SignedInRequest, nickname: str, pk: int) -> HttpRespo
 
 
 @require_POST
+def never_send(request: SignedInRequest, nickname: str) -> HttpResponse:
+    """Keep a library from every AI server, or allow it again."""
+    account = _owned(request, nickname)
+    form = NeverSendForm(request.POST)
+    if not form.is_valid():
+        return _page(request, account=account, switch=form, status=422)
+    wish: bool = form.cleaned_data["never_send"]
+    if privacy.switch(account, never_send=wish, by=request.user):
+        messages.success(request, privacy.sentence(str(account), never_send=wish))
+    return redirect("smugmug:settings")
+
+
+@require_POST
 def disconnect(request: SignedInRequest, nickname: str) -> HttpResponse:
     """Forget our access to the library."""
     account = _owned(request, nickname)
@@ -80,14 +93,20 @@ def disconnect(request: SignedInRequest, nickname: str) -> HttpResponse:
 
 
 def _page(
-    request: SignedInRequest, *, account: Account | None = None, form: MemberForm | None = None, status: int = 200
+    request: SignedInRequest,
+    *,
+    account: Account | None = None,
+    form: MemberForm | None = None,
+    switch: NeverSendForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
+    """The page; `form` and `switch` are what did not go through of `account`."""
     accounts = Account.objects.visible_to(request.user).with_members().order_by("nickname")
     owned = set(Account.objects.owned_by(request.user).values_list("pk", flat=True))
     context = {
         "here": "settings",
         "libraries": [
-            (each, each.pk in owned, form if account and form and each.pk == account.pk else MemberForm())
+            (each, each.pk in owned, (form if each == account else None) or MemberForm(), each == account and switch)
             for each in accounts
         ],
         "roles": Membership.Role.choices,

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from smugmug.models import Account, Album, AlbumPhoto, Membership, Photo, SyncRun
+from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -84,8 +84,31 @@ class MembershipAdmin(admin.ModelAdmin):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "account", "kind", "state", "done", "total", "photos_seen", "requested_by"]
-    list_filter = ["state", "account"]
+    list_display = [
+        "created_at",
+        "account",
+        "kind",
+        "state",
+        "done",
+        "total",
+        "photos_seen",
+        "photos_new",
+        "photos_changed",
+        "photos_removed",
+        "requests_made",
+        "resume_at",
+        "requested_by",
+    ]
+    list_filter = ["kind", "state", "account"]
     list_select_related = ["account", "requested_by"]
     search_fields = ["account__nickname"]
     date_hierarchy = "created_at"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "who", "action", "nickname", "result", "detail", "run"]
+    list_filter = ["action", "result", "account"]
+    search_fields = ["who", "nickname", "detail"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
-from smugmug.models import Membership
+from smugmug.models import Membership, SyncRun
 from targetvision.forms import PlainField
 
 
@@ -17,6 +17,29 @@ class CodeForm(forms.Form):
         label="6-digit code",
         error_messages={"invalid": "The code has six digits.", "required": "Type the code that SmugMug shows."},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "maxlength": 12}),
+    )
+
+
+class SyncForm(forms.Form):
+    """Which sync it shall be; without a choice, the usual one."""
+
+    kind = forms.ChoiceField(
+        choices=[(kind, kind.label) for kind in SyncRun.Kind if kind != SyncRun.Kind.ALBUMS],
+        required=False,
+        error_messages={"invalid_choice": "There is no such sync. Nothing was started."},
+    )
+
+
+class NeverSendForm(forms.Form):
+    """On: nothing goes to an AI server. An empty answer is none: it must not take the protection away."""
+
+    never_send = forms.TypedChoiceField(
+        choices=[("on", "on"), ("off", "off")],
+        coerce=lambda value: value == "on",
+        error_messages={
+            "required": "Shall it be sent or not? Nothing was changed.",
+            "invalid_choice": "Shall it be sent or not? Nothing was changed.",
+        },
     )
 
 

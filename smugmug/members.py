@@ -8,6 +8,7 @@ import secrets
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from smugmug import audit, sync
 from smugmug.models import Account, Membership, SyncRun
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ def disconnect(account: Account, *, by: User) -> bool:
         .update(oauth_token="", oauth_token_secret="", state=Account.State.DISCONNECTED)
     )
     for run in SyncRun.objects.active().filter(account=account):
-        run.cancel()
+        sync.cancel(run, by=by)
+    if gone:
+        audit.record(account, who=audit.person(by), action="disconnect", result="done")
     logger.info("account %s: disconnected by user %s", account.pk, by.pk)
     return bool(gone)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
-from django.db import connection
+from django.db import connection, transaction
+from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from smugmug import images, jobs, oauth, sync
+from smugmug import audit, cards, images, jobs, oauth, privacy, sync
 from smugmug.client import SmugMugError
-from smugmug.forms import CodeForm
-from smugmug.models import Account, Photo, SyncRun
+from smugmug.forms import CodeForm, NeverSendForm, SyncForm
+from smugmug.models import Account, Album, Photo, SyncRun
 from targetvision import gate, progress
 from targetvision.access import SignedInRequest, changeable, visible
+from targetvision.back import back
 from targetvision.encryption import decrypt, encrypt
-from targetvision.models import Run, RunState
-from targetvision.progress import RunCard
+from targetvision.models import Run
 
 logger = logging.getLogger(__name__)
 
@@ -113,33 +115,102 @@ def _connect_page(
 
 @require_POST
 def start_sync(request: SignedInRequest, nickname: str) -> HttpResponse:
-    """Begin a full sync, or say that one is under way."""
+    """Begin a sync, or say that one is under way."""
     account = changeable(request, Account.objects.all(), nickname=nickname)
+    form = SyncForm(request.POST)
+    if not form.is_valid():
+        return _not_understood(request, form)
+    kind = SyncRun.Kind(form.cleaned_data["kind"] or usual_kind(account))
+    return _start(request, account, lambda: sync.start(account, by=request.user, kind=kind))
+
+
+@require_POST
+def sync_album(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Begin a sync of one album."""
+    album = changeable(request, Album.objects.select_related("account"), pk=pk)
+    start = partial(sync.start, kind=SyncRun.Kind.ALBUMS, album_keys=(album.album_key,))
+    return _start(request, album.account, lambda: start(album.account, by=request.user))
+
+
+@require_POST
+def retry_sync(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Begin a sync of just the albums that a sync could not read; of the same again, where it was not an album."""
+    run = changeable(request, SyncRun.objects.select_related("account"), pk=pk)
+    if run.state not in cards.RETRIED:
+        messages.info(request, "That sync has left nothing over, so nothing was started.")
+        return back(request)
+    return _start(request, run.account, lambda: sync.retry(run, by=request.user))
+
+
+def _start(request: SignedInRequest, account: Account, start: Callable[[], tuple[SyncRun, bool]]) -> HttpResponse:
+    """Start, enqueue, and show the page again; 429 where the person has started too often."""
     if not account.is_connected:
         messages.error(request, f"{account} is not connected. Connect it again first.")
         return redirect("smugmug:connect")
-    run, is_new = sync.start(account, by=request.user)
+    try:
+        run, is_new = start()
+    except sync.TooManyStarts as exc:
+        response = render(request, "429.html", {"happened": str(exc)}, status=429)
+        response["Retry-After"] = str(exc.retry_after)
+        return response
     if is_new:
         jobs.sync_account.delay(str(run.pk))
     else:
-        messages.info(request, "A sync of this library is already under way.")
-    return redirect("dashboard")
+        who = audit.name(audit.starter(run))
+        messages.info(request, f"A sync of this library is already under way, begun by {who}.")
+    return back(request)
+
+
+def _not_understood(request: SignedInRequest, form: Form) -> HttpResponse:
+    """What only a form that is not ours can bring: the sentence, on a page of its own."""
+    sentence = next(iter(form.errors.values()))[0]
+    return render(request, "422.html", {"sentence": sentence}, status=422)
+
+
+def usual_kind(account: Account) -> SyncRun.Kind:
+    """What changed, where the library has been read before; else all of it."""
+    has_been_read = Album.objects.present().filter(account=account).exclude(synced_at=None).exists()
+    return SyncRun.Kind.INCREMENTAL if has_been_read else SyncRun.Kind.FULL
 
 
 @require_GET
 def sync_run(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """How far a sync is, as a fragment that asks again until it is over."""
     run = visible(request, SyncRun.objects.select_related("account"), pk=pk)
-    return progress.fragment(request, card(run, may_change=may_change(request, run)))
+    return progress.fragment(request, cards.card(run, may_change=may_change(request, run)))
 
 
 @require_POST
 def cancel_sync(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Stop a sync; what it has brought in stays."""
-    run = changeable(request, SyncRun.objects.all(), pk=pk)
-    if run.cancel():
+    run = changeable(request, SyncRun.objects.select_related("account"), pk=pk)
+    if sync.cancel(run, by=request.user):
         messages.info(request, "The sync was cancelled. What it had brought in stays.")
-    return redirect("dashboard")
+    return back(request)
+
+
+@require_POST
+def continue_sync(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Go on at once with a paused sync."""
+    run = changeable(request, SyncRun.objects.select_related("account"), pk=pk)
+    with transaction.atomic():
+        if run.resume():
+            audit.record(run.account, who=audit.person(request.user), action="continue", run=run, result=run.state)
+            jobs.sync_account.delay(str(run.pk))  # enqueued on commit
+    return back(request)
+
+
+@require_POST
+def never_send_album(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """Keep an album from every AI server, or allow it again."""
+    album = changeable(request, Album.objects.select_related("account"), pk=pk)
+    form = NeverSendForm(request.POST)
+    if not form.is_valid():
+        return _not_understood(request, form)
+    wish: bool = form.cleaned_data["never_send"]
+    if privacy.switch(album, never_send=wish, by=request.user):
+        messages.success(request, privacy.sentence(f"“{album}”", never_send=wish))
+    return back(request)
 
 
 @require_GET
@@ -176,44 +247,3 @@ def _drawing(text: str) -> HttpResponse:
 def may_change(request: SignedInRequest, run: Run) -> bool:
     """Whether the person may stop the run or let it go on."""
     return type(run).objects.changeable_by(request.user).filter(pk=run.pk).exists()  # type: ignore[no-any-return]
-
-
-def card(run: SyncRun, *, may_change: bool) -> RunCard:
-    """The sync as a page shows it, with its buttons where the person may press them."""
-    titles = {
-        RunState.SUCCEEDED: "Sync finished",
-        RunState.PARTIAL: f"Sync finished, {run.error_count} album{'s' * (run.error_count != 1)} could not be read",
-        RunState.FAILED: "Sync failed",
-        RunState.CANCELLED: "Sync cancelled",
-    }
-    figures = _figures_so_far(run) if run.is_active else _figures_in_the_end(run)
-    return RunCard(
-        run,
-        title=titles.get(RunState(run.state), f"Syncing {run.account}"),
-        figures=figures if run.started_at else "",
-        detail=f"SmugMug allows {settings.SMUGMUG_REQUESTS_PER_SECOND:g} requests a second." if run.is_active else "",
-        poll_url=reverse("smugmug:sync_run", args=[run.pk]),
-        cancel_url=reverse("smugmug:cancel_sync", args=[run.pk]) if run.is_active and may_change else "",
-        queue="smugmug",
-        errors=run.errors,
-    )
-
-
-def _figures_so_far(run: SyncRun) -> str:
-    seconds = run.seconds or 0
-    return progress.figures(
-        f"album {run.done:,} of {run.total:,}" if run.total is not None else "reading the list of albums",
-        f"{run.photos_seen:,} photos seen",
-        f"{run.requests_made / seconds:.1f} requests a second" if seconds >= 1 else "",
-        progress.time_left(run),
-        f"{run.albums_locked:,} locked" if run.albums_locked else "",
-    )
-
-
-def _figures_in_the_end(run: SyncRun) -> str:
-    return progress.figures(
-        f"{run.photos_seen:,} photos in {run.done:,} albums",
-        f"{run.photos_new:,} new",
-        f"{run.photos_removed:,} removed" if run.photos_removed else "",
-        f"{run.albums_locked:,} locked" if run.albums_locked else "",
-    )

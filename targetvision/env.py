@@ -6,6 +6,7 @@ Nothing here knows Django's settings; settings.py asks for each variable once an
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -64,6 +65,20 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
 def decimal(name: str, default: float, *, low: float, high: float) -> float:
     """A number from `low` to `high`."""
     return _number(name, default, float, low, high)
+
+
+def usd(name: str) -> Decimal | None:
+    """An amount from 0 to a million, of whole hundredths of a cent; None where the variable is absent or empty."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount.is_finite() and 0 <= amount <= 1_000_000 and amount == amount.quantize(Decimal("0.0001")):
+        return amount
+    return _wrong(name, f"is {value!r}; it takes an amount in USD, like 5 or 2.50")
 
 
 def url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "https")) -> str:

@@ -1,4 +1,4 @@
-"""What holds for every request: it is in UTF-8, and a signed-in person's."""
+"""What holds for every request: it is in UTF-8, a signed-in person's, and answered in JSON where a program asks."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest
 from django_htmx.http import HttpResponseClientRedirect
+
+from targetvision import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
 
 class LoginMiddleware(LoginRequiredMiddleware):
-    """Sends strangers to the sign-in page; from an htmx request the whole page goes there, and comes back to itself."""
+    """Sends strangers to the sign-in page; from an htmx request the whole page goes there, and comes back to itself.
+
+    Programs get 401.
+    """
 
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponse:
+        if problems.is_of_the_api(request):
+            return problems.answer(401)
         response = super().handle_no_permission(request, view_func)
         if not getattr(request, "htmx", False):
             return response
@@ -40,3 +47,17 @@ class Utf8Middleware:
         if charset.casefold() not in {"utf-8", "utf8"}:
             return HttpResponseBadRequest("Send this in UTF-8.", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
+
+
+class ProblemMiddleware:
+    """Below /api/ every error is a problem, whoever found it: Django's own pages are for people."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not problems.is_of_the_api(request) or not isinstance(response, HttpResponse):
+            return response
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return problems.restate(response) if response.status_code >= 400 else response

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import django_rq
+from django.conf import settings
 from django.shortcuts import render
+from django.utils import timezone
 from redis.exceptions import ConnectionError as QueueAway
 from rq import Worker
 
@@ -15,6 +18,7 @@ from targetvision.models import Run, RunError, RunState
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+LIVE_SECONDS, PAUSED_SECONDS = 1, 10
 MARKS = {RunState.SUCCEEDED: "good", RunState.PARTIAL: "wait", RunState.FAILED: "bad"}
 
 
@@ -28,7 +32,11 @@ class RunCard:
     detail: str = ""
     poll_url: str = ""
     cancel_url: str = ""
+    pause_url: str = ""
     continue_url: str = ""
+    retry_url: str = ""
+    retry_label: str = ""
+    budget_url: str = ""
     queue: str = ""
     errors: list[RunError] = field(default_factory=list)
 
@@ -54,17 +62,42 @@ class RunCard:
         return self.run.state == RunState.PAUSED
 
     @property
+    def asks_again_after(self) -> int | None:
+        """Seconds after which the page asks for news; None where nothing will change by itself."""
+        if not self.is_active or (self.is_paused and self.run.resume_at is None):
+            return None
+        return PAUSED_SECONDS if self.is_paused else LIVE_SECONDS
+
+    @property
+    def next_try(self) -> str:
+        """`Next try in 4 min.` for a run that goes on by itself."""
+        if not self.is_paused or self.run.resume_at is None:
+            return ""
+        seconds = (self.run.resume_at - timezone.now()).total_seconds()
+        return f"Next try in {seconds / 60:.0f} min." if seconds >= 90 else f"Next try in {max(seconds, 0):.0f} s."
+
+    @property
     def mark(self) -> str:
         return MARKS.get(RunState(self.run.state), "idle")
 
     @property
     def waiting(self) -> str:
         """What the run waits for, or why it stopped."""
-        if self.run.waiting_for or self.run.state != RunState.QUEUED:
+        lost = self.run.is_being_worked_on and _is_silent(self.run)
+        if self.run.state != RunState.QUEUED and not lost:
             return self.run.waiting_for
         if not workers_alive(self.queue):
             return "Waiting for a worker, and none is running. Start one with “make run” or “manage.py rqworker”."
-        return "Waiting for a free worker."
+        if lost:
+            return "The worker that had it shows no sign of life. Another one takes it up within seconds."
+        return self.run.waiting_for or "Waiting for a free worker."
+
+
+def _is_silent(run: Run) -> bool:
+    """Whether nobody has shown a sign of life for so long that the run is to be taken up by others."""
+    if run.heartbeat_at is None:
+        return False
+    return timezone.now() - run.heartbeat_at > datetime.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
 
 
 def workers_alive(queue: str) -> int:
@@ -78,6 +111,11 @@ def workers_alive(queue: str) -> int:
 
 def figures(*parts: str) -> str:
     return " · ".join(filter(None, parts))
+
+
+def count(number: int, noun: str) -> str:
+    """`1 album`, `2,345 albums`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def time_left(run: Run) -> str:

@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "targetvision.middleware.ProblemMiddleware",
     "targetvision.middleware.Utf8Middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,6 +109,8 @@ SMUGMUG_API_SECRET = env.text("SMUGMUG_API_SECRET")
 SMUGMUG_API_URL = env.url("SMUGMUG_API_URL", "https://api.smugmug.com")
 SMUGMUG_OAUTH_URL = env.url("SMUGMUG_OAUTH_URL", "https://api.smugmug.com/services/oauth/1.0a")
 SMUGMUG_REQUESTS_PER_SECOND = env.decimal("SMUGMUG_REQUESTS_PER_SECOND", 4, low=0.1, high=1000)
+# For so long a page believes what SmugMug said to another; a sync asks anew. 0: never.
+SMUGMUG_CACHE_SECONDS = env.integer("SMUGMUG_CACHE_SECONDS", 3600, low=0, high=604_800)
 # Pictures kept on disk for the browser; those used longest ago go first.
 IMAGE_CACHE_MB = env.integer("IMAGE_CACHE_MB", 2048, low=10, high=10_000_000)
 
@@ -123,12 +126,21 @@ OPENAI_EMBEDDING_MODEL = env.text("OPENAI_EMBEDDING_MODEL", "text-embedding-3-sm
 OPENAI_REASONING_EFFORT = env.text("OPENAI_REASONING_EFFORT", "" if OPENAI_BASE_URL else "none")
 AI_IMAGE_PIXELS = env.integer("AI_IMAGE_PIXELS", 1024, low=128, high=4096)
 AI_BATCH_SIZE = env.integer("AI_BATCH_SIZE", 20, low=1, high=500)
+# What a run may spend that is given no budget of its own; None: no bound.
+AI_RUN_BUDGET_USD = env.usd("AI_RUN_BUDGET_USD")
 AI_CONCURRENCY = env.integer("AI_CONCURRENCY", 1 if AI_DESCRIBER == "local" else 8, low=1, high=64)
+# Over all workers; 0: as many as the server takes.
+AI_REQUESTS_PER_MINUTE = env.integer("AI_REQUESTS_PER_MINUTE", 0, low=0, high=100_000)
 
 # --- Runs and processes ------------------------------------------------------------------------------------
 CLAIM_SECONDS = env.integer("CLAIM_SECONDS", 120, low=1, high=3600)
 HEARTBEAT_SECONDS = env.integer("HEARTBEAT_SECONDS", 15, low=1, high=600)
 WORKERS = env.integer("WORKERS", 2, low=1, high=64)
+# What cron starts by itself; 0: never.
+SYNC_INCREMENTAL_MINUTES = env.integer("SYNC_INCREMENTAL_MINUTES", 60, low=0, high=525_600)
+SYNC_VERIFY_DAYS = env.integer("SYNC_VERIFY_DAYS", 7, low=0, high=3_650)
+# How many syncs one person may start within an hour; 0: as many as they like.
+SYNC_STARTS_PER_HOUR = env.integer("SYNC_STARTS_PER_HOUR", 60, low=0, high=10_000)
 
 # --- People ------------------------------------------------------------------------------------------------
 LOGIN_URL = "login"

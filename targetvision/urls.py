@@ -5,6 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from metadata.views.dashboard import dashboard
+from targetvision.api import api
 from targetvision.health import healthz, readyz
 from targetvision.views import PasswordView, SlowedLoginView, first_run, set_theme
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("", include("smugmug.urls")),
     path("", include("metadata.urls")),
+    path("api/", api.urls),
     path("admin/login/", SlowedLoginView.as_view()),
     path("admin/", admin.site.urls),
 ]

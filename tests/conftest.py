@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from django_rq.queues import DjangoRQ
 
-from metadata.describe import Answer, Description, Usage, Vectors
+from metadata.describe import Answer, Brief, Description, Usage, Vectors
 from smugmug import oauth
 from smugmug.models import Account
 from smugmug.sandbox import Sandbox, library
@@ -126,15 +126,17 @@ def signed_in(user: Any) -> Client:
 class FakeDescriber:
     """Says what the test wants said, at once; keeps what it was given."""
 
-    name, model, embedding_model = "fake", "fake-1", "fake-embedding"
+    name, model, embedding_model, sends_to = "fake", "fake-1", "fake-embedding", "fake.test"
 
     def __init__(self) -> None:
         self.pictures: list[bytes] = []
+        self.briefs: list[Brief] = []
         self.texts: list[str] = []
         self.failures: list[Exception] = []  # raised one a call, before anything is said
 
-    def describe(self, jpeg: bytes) -> Answer:
+    def describe(self, jpeg: bytes, brief: Brief) -> Answer:
         self.pictures.append(jpeg)
+        self.briefs.append(brief)
         if self.failures:
             raise self.failures.pop(0)
         words = Description("A title", "A description.", "An alt text", ("one", "two"), ("Animals",), 0.9)

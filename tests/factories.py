@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from typing import Any
 
 import factory
@@ -10,8 +11,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from metadata.models import AIMetadata, MetadataHistory, ProcessingRun
-from smugmug.models import Account, Album, AlbumPhoto, Membership, Photo, SyncRun
+from metadata.models import AICall, AIMetadata, MetadataHistory, ModelPrice, Note, ProcessingRun, Prompt
+from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
 
 
 class UserFactory(DjangoModelFactory):
@@ -142,3 +143,69 @@ class ProcessingRunFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     describer = "fake"
     model = "fake-1"
+
+
+class AICallFactory(DjangoModelFactory):
+    """A picture described by `fake.test`, answered and paid for; `unknown` is of unknown cost."""
+
+    class Meta:
+        model = AICall
+
+    account = factory.SubFactory(AccountFactory)
+    kind = "describe"
+    prompt = "Default 1"
+    model = "paid-1"
+    outcome = "ok"
+    tokens_in, tokens_cached, tokens_out = 1_000, 0, 200
+    cost = Decimal("0.01")
+    ms = 900
+    sent_to = "fake.test"
+    bytes_sent = 100_000
+
+    class Params:
+        unknown = factory.Trait(cost=None)
+
+
+class ModelPriceFactory(DjangoModelFactory):
+    """$1 a million tokens in, $10 out."""
+
+    class Meta:
+        model = ModelPrice
+
+    model = "paid-1"
+    as_of = datetime.date(2026, 1, 1)
+    usd_in, usd_out = Decimal(1), Decimal(10)
+
+
+class AuditEntryFactory(DjangoModelFactory):
+    class Meta:
+        model = AuditEntry
+
+    account = factory.SubFactory(AccountFactory)
+    nickname = factory.SelfAttribute("account.nickname")
+    who = "command"
+    action = "full"
+    result = "started"
+
+
+class PromptFactory(DjangoModelFactory):
+    """Neither in force nor used."""
+
+    class Meta:
+        model = Prompt
+
+    account = factory.SubFactory(AccountFactory)
+    name = "Weddings"
+    version = factory.Sequence(lambda number: number + 1)
+    text = "Describe in {language} with {tag_count} tags."
+
+
+class NoteFactory(DjangoModelFactory):
+    """About a library, or about the album."""
+
+    class Meta:
+        model = Note
+
+    account = factory.SubFactory(AccountFactory)
+    text = "The bride is Zoë."
+    updated_by = "user:ada"

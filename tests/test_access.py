@@ -20,6 +20,7 @@ from tests.factories import (
     MembershipFactory,
     PhotoFactory,
     ProcessingRunFactory,
+    PromptFactory,
     SyncRunFactory,
     UserFactory,
 )
@@ -35,6 +36,16 @@ OWNERS_DO = (GATE, 404, 403, 403, GATE)
 # Forms that are sent empty here: those who may send them are told what is wrong with it.
 CURATORS_FORM = (GATE, 404, 403, 422, 422)
 OWNERS_FORM = (GATE, 404, 403, 403, 422)
+# Programs are told that nobody is signed in, and led to no page.
+API_EVERYONE = (401, ALL, ALL, ALL, ALL)
+API_NOT_AT_ALL = (401, NO, NO, NO, NO)
+API_MEMBERS = (401, 404, ALL, ALL, ALL)
+
+
+def api_curators(answer: int) -> tuple[int, ...]:
+    return (401, 404, 403, answer, answer)
+
+
 TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "dashboard": (EVERYONE, NOT_AT_ALL),
     "login": ((ALL, GATE, GATE, GATE, GATE), (422, GATE, GATE, GATE, GATE)),
@@ -49,6 +60,11 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "smugmug:sync": (NOT_AT_ALL, CURATORS_DO),
     "smugmug:sync_run": (MEMBERS, NOT_AT_ALL),
     "smugmug:cancel_sync": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:continue_sync": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:retry_sync": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:sync_album": (NOT_AT_ALL, CURATORS_DO),
+    "smugmug:never_send_album": (NOT_AT_ALL, CURATORS_FORM),
+    "smugmug:never_send": (NOT_AT_ALL, OWNERS_FORM),
     "smugmug:settings": (EVERYONE, NOT_AT_ALL),
     "smugmug:add_member": (NOT_AT_ALL, OWNERS_FORM),
     "smugmug:change_role": (NOT_AT_ALL, OWNERS_FORM),
@@ -59,13 +75,45 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:album": (MEMBERS, NOT_AT_ALL),
     "metadata:process_album": (NOT_AT_ALL, CURATORS_DO),
     "metadata:photo": (MEMBERS, NOT_AT_ALL),
+    "metadata:prompts": (MEMBERS, NOT_AT_ALL),
+    "metadata:prompt": (MEMBERS, NOT_AT_ALL),
+    "metadata:edit_prompt": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:new_prompt": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:activate_prompt": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:preview_prompt": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:account_note": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:album_note": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:activity": (EVERYONE, NOT_AT_ALL),
+    "metadata:trail": (EVERYONE, NOT_AT_ALL),
+    "metadata:ledger": (EVERYONE, NOT_AT_ALL),
+    "metadata:estimate": ((GATE, 404, 403, ALL, ALL), NOT_AT_ALL),
     "metadata:review": (EVERYONE, NOT_AT_ALL),
     "metadata:approve": (NOT_AT_ALL, CURATORS_FORM),
     "metadata:reject": (NOT_AT_ALL, CURATORS_FORM),
     "metadata:process": (NOT_AT_ALL, CURATORS_DO),
     "metadata:processing_run": (MEMBERS, NOT_AT_ALL),
+    "metadata:budget": ((GATE, 404, 403, ALL, ALL), CURATORS_DO),
+    "metadata:pause_processing": (NOT_AT_ALL, CURATORS_DO),
     "metadata:cancel_processing": (NOT_AT_ALL, CURATORS_DO),
     "metadata:continue_processing": (NOT_AT_ALL, CURATORS_DO),
+    "api:openapi-json": (API_EVERYONE, API_EVERYONE),
+    "api:openapi-view": (EVERYONE, EVERYONE),
+    "api:api-root": ((401, 404, 404, 404, 404),) * 2,
+    "api:accounts": (API_EVERYONE, API_NOT_AT_ALL),
+    "api:albums": (API_EVERYONE, API_NOT_AT_ALL),
+    "api:photos": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:start_sync": (API_NOT_AT_ALL, api_curators(202)),
+    "api:start_album_sync": (API_NOT_AT_ALL, api_curators(202)),
+    "api:sync_status": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:cancel_sync": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:retry_sync": (API_NOT_AT_ALL, api_curators(409)),  # it is under way
+    "api:start_processing": (API_NOT_AT_ALL, api_curators(202)),
+    "api:processing_status": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:estimate_processing": (api_curators(ALL), API_NOT_AT_ALL),
+    "api:cancel_processing": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:pause_processing": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:resume_processing": (API_NOT_AT_ALL, api_curators(409)),  # it is not paused
+    "api:change_budget": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
     "healthz": ((ALL,) * 5, (NO,) * 5),
     "readyz": ((503,) * 5, (NO,) * 5),  # no worker is alive in the tests
 }
@@ -94,11 +142,29 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
         "add_member": [library_of_ada.nickname],
         "disconnect": [library_of_ada.nickname],
         "process": [library_of_ada.nickname],
+        "estimate": [library_of_ada.nickname],
         "change_role": [library_of_ada.nickname, grace.pk],
         "remove_member": [library_of_ada.nickname, grace.pk],
         "sync_run": [sync.pk],
         "cancel_sync": [sync.pk],
+        "continue_sync": [sync.pk],
+        "retry_sync": [sync.pk],
+        "sync_album": [album.pk],
+        "start_album_sync": [album.album_key],
+        "photos": [album.pk],
+        **dict.fromkeys(("resume_processing", "change_budget"), [process.pk]),
+        "never_send_album": [album.pk],
+        "never_send": [library_of_ada.nickname],
+        "account_note": [library_of_ada.nickname],
+        "album_note": [album.pk],
+        "prompts": [library_of_ada.nickname],
+        **dict.fromkeys(
+            ("prompt", "edit_prompt", "new_prompt", "activate_prompt", "preview_prompt"),
+            [library_of_ada.nickname, PromptFactory(account=library_of_ada).pk],
+        ),
         "processing_run": [process.pk],
+        "budget": [process.pk],
+        "pause_processing": [process.pk],
         "cancel_processing": [process.pk],
         "continue_processing": [process.pk],
         "album": [album.pk],
@@ -133,7 +199,8 @@ def test_access_to_every_address_is_as_the_table_says(
 ) -> None:
     client = client_of(who, library_of_ada)
 
-    answers = client.get(addresses[name]).status_code, client.post(addresses[name]).status_code
+    kind = {"content_type": "application/json"} if name.startswith("api:") else {}
+    answers = client.get(addresses[name]).status_code, client.post(addresses[name], **kind).status_code
 
     column = WHO.index(who)
     assert answers == (TABLE[name][0][column], TABLE[name][1][column])

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from metadata.models import AIMetadata
-from smugmug.models import Account
+from smugmug.models import Account, SyncRun
 from tests.browser.conftest import LONG_DESCRIPTION, OpenPage
 
 
@@ -108,7 +108,7 @@ def test_take_the_skip_link_moves_past_the_navigation(page: Page) -> None:
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-@pytest.mark.parametrize("address", ["/", "/albums/", "/review/", "/smugmug/connect"])
+@pytest.mark.parametrize("address", ["/", "/albums/", "/review/", "/activity/", "/smugmug/connect"])
 def test_walk_by_tab_shows_where_one_is(page: Page, address: str) -> None:
     page.goto(address)
     unseen, visited = [], 0
@@ -121,6 +121,28 @@ def test_walk_by_tab_shows_where_one_is(page: Page, address: str) -> None:
         unseen += [focused["html"]] if not focused["shown"] else []
     assert visited > 5
     assert unseen == []
+
+
+def test_open_a_past_run_and_choose_another_sync_by_keyboard(page: Page, worked_on: Account) -> None:
+    page.goto("/activity/")
+    run = page.locator(".past details").first
+    run.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(run.locator(".facts")).to_be_visible()
+    page.goto("/")
+    page.get_by_role("button", name="Sync changes").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Check everything")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Check everything")).to_be_hidden()
+    assert not SyncRun.objects.active().exists()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Checking everything in demo")).to_be_visible()
+    assert SyncRun.objects.active().get().kind == "verify"
 
 
 # An outline, on the element or on the box it stands in; None past the last element.

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from metadata import prompts
 from metadata.models import AIMetadata
 from smugmug.models import Account, Album, Photo, SyncRun
 from tests.browser.conftest import DESK, TELEPHONE, OpenPage
-from tests.factories import AlbumFactory, PhotoFactory, UserFactory
+from tests.factories import AICallFactory, AlbumFactory, PhotoFactory, UserFactory
 
 NARROW = (360, 390)
 LOOKS = [(width, scheme) for width in (DESK, TELEPHONE) for scheme in ("dark", "light")]
@@ -24,13 +25,22 @@ def addresses(account: Account) -> Iterator[str]:
         "/albums/",
         "/albums/?q=nowhere",
         "/review/",
+        "/activity/",
+        "/activity/?state=trouble",
+        "/activity/audit/",
         "/smugmug/connect",
         "/settings/",
+        "/api/docs",
+        "/ledger/",
+        "/ledger/?by=model&period=all",
+        f"/processing/{account.nickname}/estimate",
         "/password/",
         "/nowhere",
     )
     yield f"/albums/{album.pk}/"
     yield f"/albums/{album.pk}/?show=failed"
+    yield f"/settings/{account.nickname}/prompts/"
+    yield f"/settings/{account.nickname}/prompts/{prompts.active(account).pk}/"
     approved, undescribed = Photo.objects.filter(ai_metadata__approved=True), Photo.objects.filter(ai_metadata=None)
     yield f"/photos/{approved.get().pk}/"
     yield f"/photos/{undescribed[0].pk}/"
@@ -58,6 +68,8 @@ def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
     open_page: OpenPage, worked_on: Account
 ) -> None:
     SyncRun.objects.create(account=worked_on, total=6, done=2, state="running", waiting_for="Waiting for SmugMug.")
+    AICallFactory(account=worked_on)
+    AICallFactory(account=worked_on, unknown=True, outcome="outage")
     page = open_page(user=worked_on.owner, refusals=(404,))
     found = []
     for address in addresses(worked_on):
@@ -67,6 +79,12 @@ def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
     page.keyboard.press("x")
     found += faults(page)
     page.locator(".account > summary").click()
+    found += faults(page)
+    page.goto("/activity/")
+    page.locator(".past summary").first.click()
+    found += faults(page)
+    page.goto(f"/albums/{Album.objects.get(account=worked_on, title='Animals').pk}/")
+    page.locator(".extras > summary").click()
     assert found + faults(page) == []
 
 
@@ -80,7 +98,7 @@ def test_show_any_page_to_a_newcomer_has_no_fault_either(open_page: OpenPage) ->
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     found += faults(page)
     page = open_page(user=newcomer)
-    for address in ("/", "/albums/", "/review/"):
+    for address in ("/", "/albums/", "/review/", "/activity/", "/activity/audit/"):
         page.goto(address)
         found += faults(page)
     page.goto("/smugmug/connect")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -25,6 +26,11 @@ NOWHERE = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "unix:///none", "FIE
         (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "fast"),
         (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "nan"),
         (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "inf"),
+        (lambda: env.usd("THE_ONE"), "five"),
+        (lambda: env.usd("THE_ONE"), "-1"),
+        (lambda: env.usd("THE_ONE"), "NaN"),
+        (lambda: env.usd("THE_ONE"), "1e99"),
+        (lambda: env.usd("THE_ONE"), "0.00001"),
         (lambda: env.url("THE_ONE"), "photos.example.org"),
         (lambda: env.url("THE_ONE"), "ftp://photos.example.org"),
         (lambda: env.url("THE_ONE"), "https://"),
@@ -57,6 +63,8 @@ def test_read_a_wrong_value_is_a_sentence_that_names_the_variable(monkeypatch, r
         (lambda: env.choice("THE_ONE", "local", ("openai", "local")), "openai", "openai"),
         (lambda: env.integer("THE_ONE", 5, low=1, high=9), "9", 9),
         (lambda: env.decimal("THE_ONE", 4, low=0.1, high=10), "0.5", 0.5),
+        (lambda: env.usd("THE_ONE"), "2.50", Decimal("2.50")),
+        (lambda: env.usd("THE_ONE"), " ", None),
         (lambda: env.url("THE_ONE"), "https://photos.example.org:8443/", "https://photos.example.org:8443"),
         (lambda: env.url("THE_ONE"), "http://[::1]:8000", "http://[::1]:8000"),
         (lambda: env.required("THE_ONE", "set it"), "here", "here"),

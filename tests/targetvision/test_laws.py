@@ -50,16 +50,23 @@ LAWS = [
     Law("smugmug/*", ("smugmug.sandbox",), but=("smugmug/sandbox/*", "smugmug/management/commands/smugmug_sandbox.py")),
     Law("metadata/*", ("smugmug.sandbox",)),
     Law("smugmug/client.py", ("django", "targetvision")),
+    Law("smugmug/errors.py", ("django", "targetvision")),
+    Law("smugmug/wire.py", ("django", "targetvision")),
+    Law("smugmug/writing.py", ("django", "targetvision")),
     Law("smugmug/records.py", ("django", "targetvision")),
     Law("smugmug/pacing.py", ("django", "targetvision")),
     Law("metadata/describe/*", ("django", "targetvision", "smugmug")),
     Law("metadata/workflow.py", NETWORK),
     Law("metadata/claims.py", NETWORK),
+    Law("metadata/selection.py", NETWORK),
+    Law("metadata/vectors.py", NETWORK),
 ]
 # Within an app: a module imports from its own layer and those before it.
 LAYERS = (
-    {"client", "records", "pacing", "models", "describe"},
-    {"oauth", "sync", "images", "members", "claims", "process", "library", "history", "search", "export", "publish"},
+    {"client", "errors", "records", "pacing", "wire", "writing", "models", "describe"},
+    {"oauth", "sync", "images", "members", "claims", "process", "library", "history", "search", "export", "publish"}
+    | {"facts", "prompts", "notes", "preview", "audit", "privacy", "activity", "cards"}
+    | {"selection", "vectors", "calls", "outages", "money", "ledger", "purse", "engine"},
     {"jobs", "workflow"},
     {"forms"},
     {"views", "account_views", "api", "admin", "urls", "management"},

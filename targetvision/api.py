@@ -1,0 +1,75 @@
+"""The JSON API: its operations are the apps' own, its ways are the same for all."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+from ninja.security import SessionAuth
+
+import metadata.api
+import smugmug.api
+from targetvision import problems
+from targetvision.api_docs import DocsPage
+
+DESCRIPTION = """\
+Sync SmugMug libraries, have their photos described, and read both. Whoever is signed in may use it, and sees and does \
+here what they see and do on the pages. A change needs the CSRF token as X-CSRFToken, and takes JSON. Long work is \
+answered with 202 and a job, whose status tells the rest. What goes wrong is told as application/problem+json \
+(RFC 9457), with one sentence in “detail”."""
+
+
+class Session(SessionAuth):
+    """The session of a signed-in person; with the CSRF token and nothing but JSON where something is changed."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        sends = request.method != "GET" and request.META.get("CONTENT_LENGTH") not in (None, "", "0")
+        # Before the body is looked at: a form's would be read in the search for the token, and be gone.
+        if sends and request.content_type != "application/json":
+            raise problems.ProblemError(415, problems.SENTENCES[415])
+        return super().__call__(request)
+
+
+class Api(NinjaAPI):
+    """Ninja's, with the names of our functions as names of the operations."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        """Ninja's, with problems of their own media type, and without what it has taken apart into parameters."""
+        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schema)))
+        shapes = schema["components"]["schemas"]
+        schema["components"]["schemas"] = {name: shape for name, shape in shapes.items() if name in named}
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= 400:
+                        response["content"] = {problems.MEDIA_TYPE: response["content"]["application/json"]}
+                    if int(status) == 429:
+                        response["headers"] = {
+                            "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
+                        }
+        return schema
+
+
+api = Api(
+    title="TargetVision",
+    version="1.0.0",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    auth=Session(),
+    docs=DocsPage(),
+)
+problems.handle(api)
+api.add_router("/smugmug", smugmug.api.router)
+api.add_router("/smugmug", metadata.api.photos_router)
+api.add_router("/processing", metadata.api.router)
