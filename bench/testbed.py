@@ -5,6 +5,7 @@ Nothing here loads Django before the environment is complete. Everything ends, a
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -47,9 +48,10 @@ def services(**changes: str) -> Iterator[Path]:
     """A migrated database and a Redis in a new folder, Django set up for them; children inherit the environment."""
     from targetvision import keys
     from targetvision.embedded import take_lease
+    from tests.targetvision.programs import settings_names
 
-    for name in ("DATABASE_URL", "REDIS_URL", "SMUGMUG_API_URL", "SMUGMUG_OAUTH_URL"):
-        os.environ.pop(name, None)
+    # Empty is the same as absent, and neither the shell's nor the checkout's settings change what is measured.
+    os.environ.update(dict.fromkeys(settings_names(), ""))
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         lease = take_lease(Path(folder))
         try:
@@ -74,10 +76,11 @@ def services(**changes: str) -> Iterator[Path]:
 
 
 def set_up() -> None:
-    """Load Django, in this process or in a child."""
+    """Load Django, in this process or in a child; only errors are told."""
     import django
 
     django.setup()
+    logging.disable(logging.WARNING)
 
 
 def _migrate() -> None:

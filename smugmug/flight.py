@@ -7,12 +7,17 @@ time, in the order in which it comes.
 from __future__ import annotations
 
 import contextvars
+import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, Self, TypeVar
 
 from smugmug.client import Page, SmugMugError
+
+# Seconds for which a thread that works keeps others from their turn, 5 ms where nothing is said. Whoever is given a slot
+# must send at once, while others read a long answer: else requests come too close to each other.
+TURN = 0.0005
 
 T = TypeVar("T")
 Handler = Callable[["Future[Any]"], None]
@@ -28,10 +33,13 @@ class Flight:
         self._under_way: dict[Future[Any], Handler] = {}
 
     def __enter__(self) -> Self:
+        self._turn_before = sys.getswitchinterval()
+        sys.setswitchinterval(TURN)
         return self
 
     def __exit__(self, *_: object) -> None:
         """What is still under way is left to itself: its answer would come too late."""
+        sys.setswitchinterval(self._turn_before)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property

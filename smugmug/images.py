@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 DAY = 86_400
 LIFE_DAYS = 7
 SALT = "smugmug.images"
-SIZES = {"thumb": THUMBNAIL_PIXELS, "large": LARGE_PIXELS}
+FULL_PIXELS = 2_560  # long side, for those who look closely
+SIZES = {"thumb": THUMBNAIL_PIXELS, "large": LARGE_PIXELS, "full": FULL_PIXELS}
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def fetch(photo: Photo, size: str, *, client: SmugMugClient) -> bytes:
 
     From the address last seen, or, where that has moved, from the one SmugMug has given within the hour, or gives now.
     """
-    known = photo.thumbnail_url if size == "thumb" else photo.large_url
+    known = {"thumb": photo.thumbnail_url, "large": photo.large_url}.get(size)
     data = _bytes_behind(known, client) if known else None
     if data is None:
         data = _from_renditions(photo.image_id, SIZES[size], client)

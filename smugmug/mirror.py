@@ -150,18 +150,9 @@ def save_listing(album: Album, images: list[RemoteImage], *, as_of: datetime.dat
     """
     rows = sorted((_row(album, image, as_of) for image in images), key=itemgetter("image_key"))
     before = _known([row["image_key"] for row in rows])
-    at_home = {image.key for image in images if image.origin in {"", "Album"}}
-    same: list[str] = []
-    for fields, group in (
-        ((*AT_HOME, *PHOTO_FIELDS), [row for row in rows if row["image_key"] in at_home]),
-        (PHOTO_FIELDS, [row for row in rows if row["image_key"] not in at_home]),
-    ):
-        other = [row for row in group if _differs(before.get(row["image_key"]), row, fields)]
-        upsert(Photo, other, unique=["image_key"], update=[*fields, "synced_at"])
-        same += {row["image_key"] for row in group} - {row["image_key"] for row in other}
-    Photo.objects.filter(image_key__in=same).update(synced_at=as_of)
+    ids = _save_photos(rows, before, at_home={image.key for image in images if image.origin in {"", "Album"}})
     _forget_looks(rows, before)
-    _place(album, images, is_complete=is_complete)
+    _place(album, [(ids[image.key], image.origin) for image in images], is_complete=is_complete)
     if is_complete:
         Album.objects.filter(pk=album.pk).update(synced_at=as_of)
     known = [row for row in rows if row["image_key"] in before]
@@ -170,9 +161,27 @@ def save_listing(album: Album, images: list[RemoteImage], *, as_of: datetime.dat
     )
 
 
+def _save_photos(rows: list[Row], before: dict[str, Row], *, at_home: set[str]) -> dict[str, UUID]:
+    """Write the photos that are another than before, and of the others that they were read; the id of each."""
+    ids = {key: known["pk"] for key, known in before.items()}
+    written: set[str] = set()
+    for fields, group in (
+        ((*AT_HOME, *PHOTO_FIELDS), [row for row in rows if row["image_key"] in at_home]),
+        (PHOTO_FIELDS, [row for row in rows if row["image_key"] not in at_home]),
+    ):
+        other = [row for row in group if _differs(before.get(row["image_key"]), row, fields)]
+        ids.update(upsert(Photo, other, unique=["image_key"], update=[*fields, "synced_at"]))
+        written.update(row["image_key"] for row in other)
+    same = [row for row in rows if row["image_key"] not in written]
+    if same:
+        keys = [row["image_key"] for row in same]
+        Photo.objects.filter(image_key__in=keys).update(synced_at=same[0]["synced_at"])
+    return ids
+
+
 def _known(keys: list[str]) -> dict[str, Row]:
     """What the mirror has of these photos, by key."""
-    rows = Photo.objects.filter(image_key__in=keys).values("image_key", *AT_HOME, *PHOTO_FIELDS)
+    rows = Photo.objects.filter(image_key__in=keys).values("pk", "image_key", *AT_HOME, *PHOTO_FIELDS)
     return {row["image_key"]: row for row in rows}
 
 
@@ -187,15 +196,14 @@ def _forget_looks(rows: list[Row], before: dict[str, Row]) -> None:
         Photo.objects.filter(image_key__in=replaced).update(perceptual_hash=None)
 
 
-def _place(album: Album, images: list[RemoteImage], *, is_complete: bool) -> None:
-    """Where each picture stands in the album; from a complete list also: what stands there no longer."""
-    ids = dict(Photo.objects.filter(image_key__in=[image.key for image in images]).values_list("image_key", "pk"))
-    wanted = {ids[image.key]: (position, image.origin) for position, image in enumerate(images, start=1)}
+def _place(album: Album, photos: list[tuple[UUID, str]], *, is_complete: bool) -> None:
+    """Where each photo (id, origin) stands in the album; from a complete list also: what stands there no longer."""
+    wanted = {photo: (position, origin) for position, (photo, origin) in enumerate(photos, start=1)}
     standing = AlbumPhoto.objects.filter(album=album)
     now = {photo: place for photo, *place in standing.values_list("photo", "position", "origin")}
     rows = [
         {"album": album.pk, "photo": photo, "position": position, "origin": origin}
-        for photo, (position, origin) in wanted.items()
+        for photo, (position, origin) in sorted(wanted.items())
         if now.get(photo) != [position, origin]
     ]
     upsert(AlbumPhoto, rows, unique=["album", "photo"], update=["position", "origin"])

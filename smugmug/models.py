@@ -79,7 +79,9 @@ class Account(models.Model):
     granted_access = models.CharField(max_length=10, blank=True)
     granted_permissions = models.CharField(max_length=10, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.CONNECTED)
-    never_send = models.BooleanField(default=False, help_text="No picture or word of it goes to an AI server.")
+    never_send = models.BooleanField(
+        default=False, db_default=False, help_text="No picture or word of it goes to an AI server."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = AccountQuerySet.as_manager()
@@ -167,7 +169,9 @@ class Album(models.Model):
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When its pictures were last read completely.")
     listed_at = models.DateTimeField(null=True, blank=True, help_text="When SmugMug's list of albums last held it.")
     moved_at = models.DateTimeField(null=True, blank=True, help_text="When that list last said that it had changed.")
-    never_send = models.BooleanField(default=False, help_text="No picture or word of it goes to an AI server.")
+    never_send = models.BooleanField(
+        default=False, db_default=False, help_text="No picture or word of it goes to an AI server."
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = AlbumQuerySet.as_manager()
@@ -238,7 +242,9 @@ class Photo(models.Model):
     remote_updated_at = models.DateTimeField(null=True, blank=True)
     perceptual_hash = models.BigIntegerField(null=True, blank=True, help_text="Of how it looks: 64 bits, as a dHash.")
     is_fresh = models.BooleanField(
-        default=False, help_text="Read so soon after its upload that SmugMug may not have known all of it."
+        default=False,
+        db_default=False,
+        help_text="Read so soon after its upload that SmugMug may not have known all of it.",
     )
     created_at = models.DateTimeField(db_default=Now())
     synced_at = models.DateTimeField(null=True, blank=True)

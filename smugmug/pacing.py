@@ -2,7 +2,8 @@
 
 A moving window of 4 a second lets 7 requests through in one second (4 at its end, 3 at the next one's start); grants
 1/rate apart never more than 4. Nothing is reserved ahead: who is late gets a later slot, and pushes the next one on.
-The hundredth on top keeps the rate below the limit where requests are not equally long on their way.
+What is on top keeps the rate below the limit where requests are not equally long on their way: measured on a busy
+machine with two cores, five in a row came up to 10 ms nearer to each other than their slots are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from typing import Any
 
-MARGIN = 1.01
+MARGIN = 1.015
 MICROSECONDS = 1_000_000
 LONGEST_HOLD = 3600  # seconds; a window of SmugMug's budget is not known to be longer
 FORGOTTEN = 2 * LONGEST_HOLD * 1000  # milliseconds after which a slot long past leaves Redis

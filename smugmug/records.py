@@ -230,6 +230,8 @@ def _camera(metadata: Json) -> dict[str, str]:
 
 def _clean(value: Any) -> str:
     """Text that Postgres can keep: no NUL, and no half of a surrogate pair."""
+    if isinstance(value, str) and value.isascii() and "\x00" not in value:
+        return value  # as nearly all of it is
     if value is None or isinstance(value, bool | dict | list):
         return ""
     return str(value).replace("\x00", "").encode("utf-8", "replace").decode()

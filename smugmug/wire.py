@@ -40,6 +40,7 @@ LONGEST_BACK_OFF = 60  # seconds
 REDIRECTS = 3
 LITTLE_LEFT = 200  # requests of the window; from there on what is left is spread over the rest of it
 CLOCK_SKEW = 300  # seconds a signature's time may be off, as elsewhere
+FRESH = 30  # seconds that a signature may wait for its slot
 NOT_GRANTED = (
     "SmugMug lets us look at this library, not change it. Raise the permission to Modify there, under Account "
     "Settings, Privacy, Authorized Services."
@@ -152,24 +153,25 @@ class Wire:
         raise SmugMugNonsense("SmugMug redirects without end")
 
     def _send(self, method: str, url: str, body: Mapping[str, Any] | None) -> requests.Response:
+        # What is done between the grant of a slot and the sending brings the next request nearer, so it is done before.
+        request, signed_at = self._signed(method, url, body), time.time()
         if not self.pacer.wait(self.patience):
             away = self.pacer.seconds_away()
             raise _NoSlot(f"no slot in the budget for {away:.0f} s", retry_after=away, advice=BUSY)
         with self._lock:
             self.requests_made += 1
+        if time.time() - signed_at > FRESH:
+            request = self._signed(method, url, body)
         try:
-            response = self.session().request(
-                method,
-                url,
-                json=body,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                headers={"Accept": "application/json"},  # else the answer is a web page
-            )
+            response = self.session().send(request, timeout=TIMEOUT, allow_redirects=False)
         except requests.RequestException as exc:
             raise SmugMugUnavailable(f"no answer: {type(exc).__name__}") from exc
         self._spread(response)
         return response
+
+    def _signed(self, method: str, url: str, body: Mapping[str, Any] | None) -> requests.PreparedRequest:
+        headers = {"Accept": "application/json"}  # else the answer is a web page
+        return self.session().prepare_request(requests.Request(method, url, json=body, headers=headers))
 
     def _spread(self, response: requests.Response) -> None:
         """Go slower where little is left of the window; both times are SmugMug's."""

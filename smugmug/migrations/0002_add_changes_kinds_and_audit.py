@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='account',
             name='never_send',
-            field=models.BooleanField(default=False, help_text='No picture or word of it goes to an AI server.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='No picture or word of it goes to an AI server.'),
         ),
         migrations.AddField(
             model_name='album',
@@ -48,12 +48,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='album',
             name='never_send',
-            field=models.BooleanField(default=False, help_text='No picture or word of it goes to an AI server.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='No picture or word of it goes to an AI server.'),
         ),
         migrations.AddField(
             model_name='photo',
             name='is_fresh',
-            field=models.BooleanField(default=False, help_text='Read so soon after its upload that SmugMug may not have known all of it.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='Read so soon after its upload that SmugMug may not have known all of it.'),
         ),
         migrations.AddField(
             model_name='photo',

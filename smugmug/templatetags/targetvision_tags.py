@@ -20,7 +20,7 @@ register = template.Library()
 
 @register.simple_tag
 def image(photo: Photo, size: str) -> str:
-    """The address under which our own server shows the photo; `size` is thumb or large."""
+    """The address under which our own server shows the photo; `size` is thumb, large or full."""
     return images.address(photo, size)
 
 

@@ -274,6 +274,27 @@ def test_retry_when_asked_to_wait_waits_that_long_and_signs_anew(client, own_smu
     assert first.headers["authorization"] != second.headers["authorization"]
 
 
+def test_ask_that_waits_long_for_its_slot_is_signed_anew(client, faults, monkeypatch):
+    """SmugMug refuses signatures that are minutes old."""
+    signed, honest = [], client.wire._signed
+
+    def sign(*request):
+        signed.append(honest(*request))
+        return signed[-1]
+
+    monkeypatch.setattr(client.wire, "_signed", sign)
+    monkeypatch.setattr(wire_module, "FRESH", 0.1)
+
+    client.authenticated_user()
+    assert len(signed) == 1
+    client.wire.pacer.hold(0.3)
+    client.authenticated_user()
+
+    assert len(signed) == 3
+    sent = signed[2].headers["Authorization"]
+    assert faults.calls[-1].headers["authorization"] == (sent.decode() if isinstance(sent, bytes) else sent)
+
+
 def test_retry_when_asked_to_wait_says_until_when(client, faults):
     faults.reply(AUTH_USER, problem(429, "", headers={"Retry-After": "1"}), times=1)
     thread, started = threading.Thread(target=client.authenticated_user), time.time()

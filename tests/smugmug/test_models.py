@@ -183,7 +183,7 @@ def test_change_a_run_from_any_state_wins_only_where_it_may(library_of_ada, stat
         "beat": {RunState.RUNNING},
         "queue": set(ACTIVE),
         "resume": {RunState.PAUSED},
-        "pause": {RunState.RUNNING},
+        "pause": {RunState.QUEUED, RunState.RUNNING},
         "cancel": set(ACTIVE),
         "finish": {RunState.RUNNING},
     }

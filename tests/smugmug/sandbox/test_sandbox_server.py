@@ -2,6 +2,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -190,6 +191,21 @@ def test_parse_command_with_an_impossible_count_is_refused(number, capsys):
         parser().parse_args(["--albums", number])
 
     assert "--albums" in capsys.readouterr().err
+
+
+def test_serve_a_caller_that_goes_away_says_nothing_and_goes_on(fresh, capfd):
+    served = threading.active_count()
+    for _ in range(3):
+        caller = socket.create_connection(("127.0.0.1", int(fresh.url.rpartition(":")[2])))
+        caller.sendall(b"GET /api/v2!authuser HTTP/1.1\r\nHost: x\r\n")
+        # Closed with this, a connection is reset, as that of a killed process is.
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()
+
+    assert requests.get(f"{fresh.url}/api/v2!authuser", timeout=5).status_code == 401  # not signed
+    while threading.active_count() > served:
+        time.sleep(0.01)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_run_command_with_odd_and_faults_serves_both(monkeypatch):
