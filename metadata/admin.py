@@ -9,7 +9,21 @@ from django.forms import DecimalField, HiddenInput, IntegerField, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from metadata import workflow
-from metadata.models import WORDS, AICall, AIMetadata, MetadataHistory, ModelPrice, PhotoEmbedding, ProcessingRun
+from metadata.models import (
+    WORDS,
+    AICall,
+    AIMetadata,
+    Decision,
+    MetadataHistory,
+    ModelPrice,
+    Note,
+    PhotoEmbedding,
+    ProcessingRun,
+    Prompt,
+    ReviewClaim,
+    Sample,
+    SampledWords,
+)
 from smugmug.admin import ReadOnlyAdmin
 
 PRICE: dict[str, Any] = {"min_value": 0, "max_value": 1_000, "max_digits": 10, "decimal_places": 4}  # USD
@@ -156,3 +170,47 @@ class AICallAdmin(ReadOnlyAdmin):
     search_fields = ["photo__image_key", "model"]
     date_hierarchy = "created_at"
     show_full_result_count = False
+
+
+@admin.register(Prompt)
+class PromptAdmin(ReadOnlyAdmin):
+    """Versions are made and activated on the prompts page, which keeps what was used as it was."""
+
+    list_display = ["account", "__str__", "language", "is_active", "used_at", "created_by", "created_at"]
+    list_filter = ["account", "is_active"]
+    list_select_related = ["account"]
+
+
+@admin.register(Note)
+class NoteAdmin(ReadOnlyAdmin):
+    list_display = ["account", "album", "updated_by", "updated_at"]
+    list_filter = ["account"]
+    list_select_related = ["account", "album"]
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "account", "kind", "requested_by", "state", "total", "changed", "undo", "undone_by"]
+    list_filter = ["account", "kind", "state", "undo"]
+    list_select_related = ["account", "requested_by"]
+    show_full_result_count = False
+
+
+@admin.register(Sample)
+class SampleAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "account", "population", "made_by", "decision"]
+    list_filter = ["account"]
+    list_select_related = ["account", "made_by", "decision__requested_by"]
+
+
+@admin.register(SampledWords)
+class SampledWordsAdmin(ReadOnlyAdmin):
+    list_display = ["sample", "position", "words", "is_right", "seen_by", "seen_at"]
+    list_select_related = ["sample", "words", "seen_by"]
+    show_full_result_count = False
+
+
+@admin.register(ReviewClaim)
+class ReviewClaimAdmin(ReadOnlyAdmin):
+    list_display = ["words", "user", "until"]
+    list_select_related = ["words", "user"]

@@ -41,9 +41,12 @@ class Outcome:
 
 @dataclass
 class Turns:
-    """When calls may be made: AI_REQUESTS_PER_MINUTE, and what the server itself asks for; over all processes."""
+    """When calls may be made: AI_REQUESTS_PER_MINUTE, and what the server itself asks for, over all processes; and
+    AI_CONCURRENCY descriptions at a time in this one.
+    """
 
     pacer: Pacer | None
+    in_flight: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(settings.AI_CONCURRENCY))
     _over: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -79,7 +82,8 @@ def describe(claim: Claim, describer: Describer, client: SmugMugClient, turns: T
         picture = prepare(fetch(claim, client), pixels=settings.AI_IMAGE_PIXELS)
     except (SmugMugError, UnusablePicture) as exc:
         return Outcome(error=exc)
-    return ask(claim, picture, describer, turns) if turns.wait() else Outcome()
+    with turns.in_flight:
+        return ask(claim, picture, describer, turns) if turns.wait() else Outcome()
 
 
 def ask(claim: Claim, picture: Picture, describer: Describer, turns: Turns) -> Outcome:

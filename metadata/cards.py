@@ -24,7 +24,7 @@ def card(run: ProcessingRun, *, may_change: bool) -> RunCard:
         cancel_url=_url("cancel_processing", run) if may_press else "",
         pause_url=_url("pause_processing", run) if may_press else "",
         continue_url=_url("continue_processing", run) if may_press else "",
-        budget_url=_url("budget", run) if may_press and run.describer != "local" else "",
+        budget_url=_url("budget", run) if may_press and run.budget_usd is not None else "",
         queue="metadata",
         errors=run.errors,
     )
@@ -49,10 +49,11 @@ def _title(run: ProcessingRun) -> str:
 
 
 def _figures(run: ProcessingRun) -> str:
+    goes_on = run.is_active and run.state != RunState.PAUSED
     return progress.figures(
         f"{run.done:,} of {run.total:,}" if run.total and run.state != RunState.SUCCEEDED else "",
-        f"{run.rate:.1f} a second" if run.rate and run.is_active else "",
-        progress.time_left(run),
+        f"{run.rate:.1f} a second" if run.rate and goes_on else "",
+        progress.time_left(run) if goes_on else "",
         f"{run.skipped:,} skipped" if run.skipped else "",
         f"{run.failed:,} failed" if run.failed else "",
         _money(run),

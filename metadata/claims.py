@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
-from metadata import selection
+from metadata import lanes, selection
 from metadata.describe import Answer, Brief
 from metadata.models import WORDS, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
 from metadata.prompts import Briefing
@@ -46,6 +46,7 @@ class Claim:
     brief: Brief
     fingerprint: str
     prompt: str  # its name and version
+    caption: str = ""  # that people gave the photo on SmugMug
 
 
 @transaction.atomic
@@ -84,6 +85,7 @@ def _claim(row: AIMetadata, until: datetime.datetime, briefing: Briefing) -> Cla
         brief=briefing.brief(photo, photo.album),
         fingerprint=briefing.fingerprint(photo),
         prompt=str(briefing.prompt),
+        caption=photo.caption,
     )
 
 
@@ -133,11 +135,14 @@ def save_answer(run: ProcessingRun, claim: Claim, answer: Answer, *, describer: 
         "ai_tags": list(said.tags),
         "ai_categories": list(said.categories),
     }
+    verdict = lanes.judge(words, said.confidence, claim.caption, lanes.vocabulary_of(before.account_id))
     step = _add_step(before, words, f"ai:{answer.model}")
     now = timezone.now()
     _ours(run, claim).update(
         **words,
         confidence_score=said.confidence,
+        lane=verdict.lane,
+        doubts=verdict.doubts,
         processing_status=AIMetadata.Processing.COMPLETED,
         review_status=AIMetadata.Review.UNREVIEWED,
         rejection_reason="",

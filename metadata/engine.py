@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from metadata import calls, claims, selection, vectors
 from metadata.calls import Outcome, Turns
@@ -32,6 +34,7 @@ from targetvision import logs
 from targetvision.models import RunError
 
 TIMEOUT_SECONDS = 60.0  # for one answer of a model
+AHEAD = 0.5  # share: SmugMug gives a picture in half the time in which a model describes it
 
 
 @dataclass
@@ -64,7 +67,7 @@ class Engine:
 
         Pause where not a photo but a server ails, or the budget is spent.
         """
-        pool = ThreadPoolExecutor(settings.AI_CONCURRENCY + 1, thread_name_prefix="describe")
+        pool = ThreadPoolExecutor(settings.AI_CONCURRENCY + _ahead() + 1, thread_name_prefix="describe")
         try:
             while self._fill(pool, deadline):
                 if not self._go_round(deadline):
@@ -80,8 +83,10 @@ class Engine:
             claims.give_back(self.run, [*self.waiting, *self.under_way.values(), *self.in_hand])
 
     def _fill(self, pool: ThreadPoolExecutor, deadline: float) -> bool:
-        """Keep AI_CONCURRENCY calls in flight, across batches; False when nothing is in flight any more."""
-        width = 1 if self.outages.is_careful else settings.AI_CONCURRENCY
+        """Keep AI_CONCURRENCY calls in flight, across batches, and pictures at hand for the next; False when nothing is
+        in flight any more.
+        """
+        width = 1 if self.outages.is_careful else settings.AI_CONCURRENCY + _ahead()
         while len(self.under_way) < width and time.monotonic() < deadline and self._has_next():
             if not self.purse.take(AICall.Kind.DESCRIBE):
                 if not self.under_way:  # else what they leave of theirs may be enough
@@ -151,13 +156,17 @@ class Engine:
         self.in_hand.remove(claim)
 
     def _write_words(self, claim: Claim, outcome: Outcome) -> None:
-        self.purse.enter(AICall.Kind.DESCRIBE, outcome, photo_id=claim.photo_id)
         if isinstance(outcome.answer, Answer):
             self.outages.answered()
             name, look = self.describer.name, outcome.perceptual_hash
-            if claims.save_answer(self.run, claim, outcome.answer, describer=name, perceptual_hash=look):
+            with transaction.atomic():  # who dies here leaves neither words without their cost nor a cost without words
+                is_ours = claims.save_answer(self.run, claim, outcome.answer, describer=name, perceptual_hash=look)
+                self.purse.enter(AICall.Kind.DESCRIBE, outcome, photo_id=claim.photo_id)
+            if is_ours:
                 self.fresh.append(claim.photo_id)
-        elif outcome.error:
+            return
+        self.purse.enter(AICall.Kind.DESCRIBE, outcome, photo_id=claim.photo_id)
+        if outcome.error:
             self._write_failure(claim, outcome.error)
         else:
             claims.give_back(self.run, [claim])
@@ -223,6 +232,11 @@ class Engine:
 def _submit(pool: ThreadPoolExecutor, task: Callable[..., Outcome], *arguments: object) -> Future[Outcome]:
     """The task in a thread whose lines in the log bear the same ids as ours."""
     return pool.submit(functools.partial(contextvars.copy_context().run, task), *arguments)
+
+
+def _ahead() -> int:
+    """How many pictures are fetched while all calls are in flight, so that no call waits for SmugMug."""
+    return math.ceil(settings.AI_CONCURRENCY * AHEAD)
 
 
 def _patience(deadline: float) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from uuid import UUID
 
 from metadata.models import AIMetadata, MetadataHistory
+from smugmug.models import Photo
 from targetvision.words import Part, word_diff
 
 LABELS = {
@@ -33,6 +35,15 @@ class Step:
         return self.row.is_by_ai
 
     @property
+    def photo(self) -> Photo:
+        return self.row.metadata.photo
+
+    @property
+    def came_from(self) -> UUID | None:
+        """The words of the frame at which it was decided, where that was another one of the burst."""
+        return self.row.came_from_id
+
+    @property
     def at(self) -> datetime.datetime:
         return self.row.created_at
 
@@ -45,7 +56,12 @@ def steps(words: AIMetadata | None) -> list[Step]:
     """The history of the words, newest first; of a first answer only its description is told."""
     if words is None:
         return []
-    return [Step(row, _changes(row)) for row in words.history.order_by("-version")]
+    rows = sorted(words.history.all(), key=lambda row: -row.version)  # in Python, so that they may be read ahead
+    return [step(row) for row in rows]
+
+
+def step(row: MetadataHistory) -> Step:
+    return Step(row, _changes(row))
 
 
 def _changes(row: MetadataHistory) -> list[tuple[str, list[Part]]]:

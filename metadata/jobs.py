@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
+import django_rq
 from django.conf import settings
 from django_rq import job
+from rq import Worker
 from rq.exceptions import ShutDownImminentException
+from rq.worker import WorkerStatus
 
-from metadata import process
-from metadata.models import ProcessingRun
+from metadata import chunks, lanes, process, selection, stacks, undoing
+from metadata.models import Decision, ProcessingRun
+from smugmug.models import Account
 from smugmug.oauth import connect
 from targetvision.models import RunState
 
@@ -35,6 +40,7 @@ def process_photos(run_id: str) -> None:
         raise
     finally:
         client.close()
+    restack_behind(run.account)
     if not over:
         process_photos.delay(run_id)
 
@@ -63,12 +69,111 @@ def resume_stalled_processing() -> None:
         if run.resume():
             logger.info("processing %s goes on after its pause", run.pk)
             process_photos.delay(str(run.pk))
+    _invite_idle_workers()
+
+
+def _invite_idle_workers() -> None:
+    """Enqueue a run for workers that have nothing to do: they came later, or in the place of one that died."""
+    queue = django_rq.get_queue("metadata")
+    if queue.count:
+        return
+    idle = sum(worker.get_state() == WorkerStatus.IDLE for worker in Worker.all(queue=queue))
+    for run in ProcessingRun.objects.filter(state=RunState.RUNNING, pauses=0):
+        if selection.unfinished(run).claimable().exists():
+            _enqueue(run, idle + 1)  # and the one that looks, which is free in a moment
+            return
+
+
+@job("metadata", timeout=300)
+def restack_album(album_id: str) -> None:
+    """Find the bursts of an album anew."""
+    changed = stacks.restack(UUID(album_id))
+    logger.info("album %s is stacked anew: %s rows changed", album_id, changed)
+
+
+@job("metadata", timeout=300)
+def restack_all_behind() -> None:
+    """Look in every library for bursts that no run has stacked: of older versions, or of pictures changed since."""
+    for account in Account.objects.order_by("pk"):
+        restack_behind(account)
+
+
+def restack_behind(account: Account) -> None:
+    """Enqueue the albums of the library whose bursts are not all found."""
+    for album in stacks.behind(account):
+        restack_album.delay(str(album))
+
+
+@job("metadata", timeout=2 * SLICE_SECONDS)
+def judge_anew(account_id: str, after: str = "") -> None:
+    """Judge the lanes of a library's words anew for one slice, beyond the id `after`, and enqueue what is left."""
+    account = Account.objects.filter(pk=account_id).first()
+    if account is None:
+        logger.info("library %s is gone", account_id)
+        return
+    last = lanes.recompute(account, seconds=SLICE_SECONDS, after=UUID(after) if after else None)
+    if last:
+        judge_anew.delay(account_id, str(last))
+
+
+@job("metadata", timeout=60)
+def judge_unjudged() -> None:
+    """Give a lane to waiting words that have none: of older versions, or written by other programs."""
+    lanes.judge_unjudged(seconds=30)
 
 
 @job("metadata", timeout=300)
 def embed_photo(photo_id: str) -> None:
     """A new vector for words that a person has changed."""
     process.embed_photo(photo_id, describer=process.configured_describer())
+
+
+@job("metadata", timeout=2 * SLICE_SECONDS)
+def embed_left(account_id: str) -> None:
+    """Vectors for a library's words that have none, for one slice, and enqueue what is left."""
+    account = Account.objects.filter(pk=account_id).first()
+    if account is None:
+        logger.info("library %s is gone", account_id)
+    elif not process.embed_left(account, describer=process.configured_describer(), seconds=SLICE_SECONDS):
+        embed_left.delay(account_id)
+
+
+@job("metadata", timeout=2 * SLICE_SECONDS)
+def carry_out_decision(decision_id: str) -> None:
+    """Carry a decision over many photos out, or take it back, for one slice, and enqueue what is left."""
+    decision = Decision.objects.select_related("account", "requested_by").filter(pk=decision_id).first()
+    if decision is None:
+        logger.info("decision %s is gone", decision_id)
+        return
+    try:
+        over = chunks.carry_on(decision, seconds=SLICE_SECONDS)
+    except ShutDownImminentException:
+        decision.queue()
+        carry_out_decision.delay(decision_id)
+        raise
+    if over:
+        follow_up(decision)
+    elif decision.queue():
+        carry_out_decision.delay(decision_id)
+
+
+@job("metadata", timeout=60)
+def resume_stalled_decisions() -> None:
+    """Enqueue again the decisions that nobody works on: their worker died, or the queue lost them."""
+    for decision in Decision.objects.stalled():
+        if decision.queue():
+            logger.warning("decision %s stood still and is taken up again", decision.pk)
+            carry_out_decision.delay(str(decision.pk))
+
+
+def follow_up(decision: Decision) -> None:
+    """After a decision that is over, or stopped: the library's next one, and vectors for words that have changed."""
+    if decision.is_active:
+        return
+    if following := Decision.objects.active().filter(account=decision.account_id).order_by("created_at").first():
+        carry_out_decision.delay(str(following.pk))
+    if decision.changed and undoing.has_reworded(decision):
+        embed_left.delay(str(decision.account_id))
 
 
 def enqueue_for_all_workers(run: ProcessingRun) -> None:

@@ -4,10 +4,11 @@ the number of rows."""
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
 from django.db.models import Count, F, Max, Q, Window
 from django.db.models.functions import RowNumber
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 GALLERY_PAGE = 50
+QUICKLY_COUNTED = 1_000  # photos of an album
 COVERS = 3
 PEEK = 4
+BIG = 20_000  # photos
+REMEMBERED = 15  # seconds
 NEWS = datetime.timedelta(hours=1)
 
 DESCRIBED = Q(ai_metadata__processing_status=AIMetadata.Processing.COMPLETED)
@@ -47,10 +51,24 @@ class Figures:
     approved: int = 0
     rejected: int = 0
     waiting: int = 0
+    glance: int = 0  # of those that wait, by lane
+    read: int = 0
+    look: int = 0
     failed: int = 0
     skipped: int = 0
     albums: int = 0
     synced_at: datetime.datetime | None = None
+
+    @property
+    def lanes(self) -> list[tuple[str, str, int]]:
+        """What waits: (lane, its name, how many), without the empty ones."""
+        counted = [(lane.value, str(lane.label), getattr(self, lane.value)) for lane in AIMetadata.Lane]
+        return [lane for lane in counted if lane[2]]
+
+    @property
+    def is_big(self) -> bool:
+        """Whether counting it anew takes longer than a page may."""
+        return self.photos > BIG
 
     @property
     def reviewed(self) -> int:
@@ -67,7 +85,27 @@ class Figures:
 
 
 def figures(accounts: Iterable[Account]) -> dict[int, Figures]:
-    """The figures of each account, by its id."""
+    """The figures of each account, by its id; those of a big one may be REMEMBERED seconds old."""
+    found: dict[int, Figures] = remembered("figures", accounts, _figures, keeps=lambda _, found: found.is_big)
+    return found
+
+
+def remembered(
+    name: str,
+    accounts: Iterable[Account],
+    count: Callable[[list[Account]], Mapping[int, Any]],
+    *,
+    keeps: Callable[[int, Any], bool],
+) -> dict[int, Any]:
+    """What `count` says of each account, by its id: what it `keeps` is not counted again for REMEMBERED seconds."""
+    keys = {account: f"library-{name}:{account.pk}" for account in accounts}
+    known = cache.get_many(keys.values())
+    counted = count([account for account, key in keys.items() if key not in known])
+    cache.set_many({f"library-{name}:{pk}": value for pk, value in counted.items() if keeps(pk, value)}, REMEMBERED)
+    return {**{account.pk: known[key] for account, key in keys.items() if key in known}, **counted}
+
+
+def _figures(accounts: list[Account]) -> dict[int, Figures]:
     ids = [account.pk for account in accounts]
     photos = Photo.objects.present().filter(account__in=ids).values("account").order_by()
     rows = photos.annotate(
@@ -77,6 +115,9 @@ def figures(accounts: Iterable[Account]) -> dict[int, Figures]:
         approved=Count("pk", filter=SHOWS["approved"][1]),
         rejected=Count("pk", filter=Q(ai_metadata__review_status=AIMetadata.Review.REJECTED)),
         waiting=Count("pk", filter=SHOWS["waiting"][1]),
+        **{
+            lane: Count("pk", filter=SHOWS["waiting"][1] & Q(ai_metadata__lane=lane)) for lane in AIMetadata.Lane.values
+        },
         failed=Count("pk", filter=SHOWS["failed"][1]),
         skipped=Count("pk", filter=Q(ai_metadata__processing_status=AIMetadata.Processing.SKIPPED)),
     )
@@ -186,18 +227,22 @@ def mark(words: AIMetadata | None) -> tuple[str, str]:
 def first_waiting(accounts: Iterable[Account]) -> dict[int, list[Photo]]:
     """The first PEEK photos that wait for review in each account, by its id."""
     ids = [account.pk for account in accounts]
-    rank = Window(RowNumber(), partition_by="photo__account", order_by=("created_at", "pk"))
-    rows = AIMetadata.objects.for_review().filter(photo__account__in=ids).annotate(rank=rank).filter(rank__lte=PEEK)
+    # One branch for each account: each is read from the index as far as it is shown.
+    branches = [AIMetadata.objects.for_review().filter(account=pk).order_by("sort_at", "pk") for pk in ids]
+    first = [rows.values("pk")[:PEEK] for rows in branches]
+    rows = (
+        AIMetadata.objects.filter(pk__in=first[0].union(*first[1:], all=True)) if first else AIMetadata.objects.none()
+    )
     found: dict[int, list[Photo]] = {pk: [] for pk in ids}
-    for row in rows.order_by("rank").select_related("photo"):
-        found[row.photo.account_id].append(row.photo)
+    for row in rows.order_by("sort_at", "pk").select_related("photo"):
+        found[row.account_id].append(row.photo)
     return found
 
 
 def failures(accounts: Iterable[Account]) -> dict[int, list[tuple[str, int]]]:
     """Why photos could not be described, with how many for each sentence, the most frequent first; by account's id."""
     ids = [account.pk for account in accounts]
-    rows = _failed().filter(photo__account__in=ids).values_list("photo__account", "error")
+    rows = _failed().filter(account__in=ids).values_list("account", "error")
     found: dict[int, list[tuple[str, int]]] = {pk: [] for pk in ids}
     for pk, sentence, photos in rows.annotate(photos=Count("pk")).order_by("-photos", "error"):
         found[pk].append((sentence, photos))

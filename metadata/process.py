@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -40,6 +41,7 @@ __all__ = [
     "cancel",
     "carry_on",
     "configured_describer",
+    "embed_left",
     "embed_photo",
     "pause",
     "resume",
@@ -256,11 +258,32 @@ def _finish(run: ProcessingRun) -> None:
 def embed_photo(photo_id: str, *, describer: Describer) -> None:
     """Embed the words of one photo as they stand, where they may be sent; DescribeError where that cannot be."""
     photo = Photo.objects.select_related("account").filter(pk=photo_id).first()
-    texts = vectors.texts_of(photo.account, [photo.pk], sends=bool(describer.sends_to)) if photo else []
-    if photo is None or not texts:
+    if photo is not None:
+        _embed(photo.account, [photo.pk], describer)
+
+
+def embed_left(account: Account, *, describer: Describer, seconds: float) -> bool:
+    """Embed what of the library has words and no vector, for about so long; True when nothing is left for us.
+
+    What a run is at work on it embeds itself. DescribeError as for `embed_photo`.
+    """
+    if ProcessingRun.objects.filter(account=account, state__in=(RunState.QUEUED, RunState.RUNNING)).exists():
+        return True
+    deadline = time.monotonic() + seconds
+    left = vectors.missing(account, sends=bool(describer.sends_to))
+    while left and time.monotonic() < deadline:
+        batch, left = left[: settings.AI_BATCH_SIZE], left[settings.AI_BATCH_SIZE :]
+        _embed(account, batch, describer)
+    return not left
+
+
+def _embed(account: Account, photos: Sequence[UUID], describer: Describer) -> None:
+    texts = vectors.texts_of(account, photos, sends=bool(describer.sends_to))
+    if not texts:
         return
     answer = calls.embed([text for _, _, text in texts], describer, Turns.of(describer, get_connection("metadata")))
-    ledger.record(photo.account, call_of(AICall.Kind.EMBED, answer, describer), photo_id=photo.pk)
+    photo_id = photos[0] if len(photos) == 1 else None
+    ledger.record(account, call_of(AICall.Kind.EMBED, answer, describer), photo_id=photo_id)
     if answer.error:
         raise answer.error
     if isinstance(answer.answer, Vectors):

@@ -133,18 +133,21 @@ def plan(run: ProcessingRun, *, sends: bool) -> None:
     put_back(AIMetadata.objects.filter(photo__account=locked.account_id).exclude(run=locked))
     photos = wanted(locked.account, Wish.of(locked), prompt=locked.prompt, model=locked.model)
     pks = list(photos.values_list("pk", flat=True)[: locked.limit])
-    total = sum(_mark(locked, pks[start : start + ROWS_A_STATEMENT]) for start in range(0, len(pks), ROWS_A_STATEMENT))
-    films = AIMetadata.objects.of_run(locked).filter(photo__is_video=True)
+    for start in range(0, len(pks), ROWS_A_STATEMENT):
+        _mark(locked, pks[start : start + ROWS_A_STATEMENT])
+    rows = AIMetadata.objects.of_run(locked)
+    total, films = rows.count(), rows.filter(photo__is_video=True)
     skipped = films.update(processing_status=LEFT_OUT, error=IS_VIDEO) + (hold_back(locked) if sends else 0)
     run.beat(total=total, done=skipped, skipped=skipped)
 
 
-def _mark(run: ProcessingRun, photos: list[UUID]) -> int:
-    AIMetadata.objects.bulk_create([AIMetadata(photo_id=photo) for photo in photos], ignore_conflicts=True)
-    rows = AIMetadata.objects.filter(photo__in=photos)
+def _mark(run: ProcessingRun, photos: list[UUID]) -> None:
+    new = [AIMetadata(photo_id=photo, run=run) for photo in photos]
+    AIMetadata.objects.bulk_create(new, ignore_conflicts=True)
+    rows = AIMetadata.objects.filter(photo__in=photos).exclude(run=run)
     if not run.also_decided:  # again: a person may have decided just now
         rows = rows.filter(review_status=AIMetadata.Review.UNREVIEWED)
-    return rows.update(run=run, processing_status=Processing.PENDING, attempts=0, error="", claimed_until=None)
+    rows.update(run=run, processing_status=Processing.PENDING, attempts=0, error="", claimed_until=None)
 
 
 def unfinished(run: ProcessingRun) -> AIMetadataQuerySet:

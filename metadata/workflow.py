@@ -1,18 +1,25 @@
-"""What people decide about words: each decision is one conditional UPDATE and one row of history. Never the network."""
+"""What people decide about one photo's words: a row for the decision, conditional on the version they saw, and a step
+of history for each row it writes. Never the network.
+"""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from metadata import jobs
-from metadata.models import WORDS, AIMetadata, MetadataHistory, PhotoEmbedding
+from metadata import bursts, jobs, lanes, steps
+from metadata.models import WORDS, AIMetadata, Decision
+from metadata.steps import Rewrite, Step, Written
+from targetvision.models import RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+Kind = Decision.Kind
 
 
 class AlreadyDecided(Exception):
@@ -24,71 +31,105 @@ class NothingToApprove(Exception):
 
 
 @transaction.atomic
-def approve(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any]) -> None:
-    """Approve the words as the person leaves them; AlreadyDecided where they are no longer those of `version`."""
-    after = {**words.words, **changes}
-    if not after["ai_description"]:
+def approve(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any], members: bool = True) -> Decision:
+    """Approve the words as the person leaves them; AlreadyDecided where they are no longer those of `version`.
+
+    The same words go to all `members` of their stack that wait for review. Passed over, and counted, are those that
+    hold words which a person wrote.
+    """
+    if not changes.get("ai_description", words.ai_description):
         raise NothingToApprove("There is no description to approve yet. Write one, or have the photo described first.")
-    edited = any(after[name] != getattr(words, name) for name in WORDS)
-    _decide(
-        words,
-        by=by,
-        version=version,
-        reason="edited and approved" if edited else "approved",
-        **after,
-        processing_status=AIMetadata.Processing.COMPLETED,  # by hand too; an answer under way comes too late
-        claimed_until=None,
-        error="",
-        review_status=AIMetadata.Review.APPROVED,
-        rejection_reason="",
-        approved_by=f"user:{by.get_username()}",
-        approved_at=timezone.now(),
-    )
+    bursts.hold([words.pk], with_bursts=members)
+    at = timezone.now()
+    reviewed = {
+        **changes,
+        "processing_status": AIMetadata.Processing.COMPLETED.value,  # by hand too; an answer under way comes too late
+        "claimed_until": None,
+        "error": "",
+        "review_status": AIMetadata.Review.APPROVED.value,
+        "rejection_reason": "",
+        "approved_by": f"user:{by.get_username()}",
+        "approved_at": at,
+    }
+    edited = _edited(words, changes)
+    decision = _new(words, Kind.APPROVE, by, at, edited=edited)
+    step = _step(decision, "edited and approved" if edited else "approved")
+    _write(words, reviewed, step, version)
+    if members:
+        _embed(bursts.follow(decision, [words.pk], step))
+    return decision
 
 
 @transaction.atomic
-def reject(words: AIMetadata, *, by: User, version: int, reason: str) -> None:
+def reject(words: AIMetadata, *, by: User, version: int, reason: str) -> Decision:
     """Reject the words; they stay as they are. AlreadyDecided as for `approve`."""
-    _decide(
-        words,
-        by=by,
-        version=version,
-        reason=f"rejected: {reason}",
-        review_status=AIMetadata.Review.REJECTED,
-        rejection_reason=reason,
-        approved_by="",
-        approved_at=None,
-    )
+    decision = _new(words, Kind.REJECT, by, timezone.now(), reason=reason)
+    values = {
+        "review_status": AIMetadata.Review.REJECTED.value,
+        "rejection_reason": reason,
+        "approved_by": "",
+        "approved_at": None,
+    }
+    _write(words, values, _step(decision, f"rejected: {reason}"), version)
+    return decision
 
 
 @transaction.atomic
-def edit(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any]) -> None:
+def edit(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any]) -> Decision:
     """Change words and leave their review as it is. AlreadyDecided as for `approve`."""
-    _decide(words, by=by, version=version, reason="edited", **changes)
+    decision = _new(words, Kind.EDIT, by, timezone.now(), edited=_edited(words, changes))
+    _write(words, {**changes, **_judged(words, changes)}, _step(decision, "edited"), version)
+    return decision
 
 
-def _decide(words: AIMetadata, *, by: User, version: int, reason: str, **fields: Any) -> None:
-    before = AIMetadata.objects.get(pk=words.pk)
-    won = AIMetadata.objects.filter(pk=words.pk, version=version).update(
-        **fields, version=version + 1, updated_at=timezone.now()
+def _edited(words: AIMetadata, changes: Mapping[str, Any]) -> list[str]:
+    return [name for name in WORDS if name in changes and changes[name] != getattr(words, name)]
+
+
+def _judged(words: AIMetadata, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The lane that the words deserve after the changes."""
+    vocabulary = lanes.vocabulary_of(words.photo.account_id)
+    after = {**words.words, **changes}
+    return lanes.judge(after, words.confidence_score, words.photo.caption, vocabulary)._asdict()
+
+
+def _new(words: AIMetadata, kind: str, by: User, at: datetime.datetime, **params: Any) -> Decision:
+    """The decision's row, which goes again with the transaction where somebody was faster."""
+    return Decision.objects.create(
+        account_id=words.photo.account_id,
+        kind=kind,
+        photo=words,
+        requested_by=by,
+        params={name: value for name, value in params.items() if value},
+        state=RunState.SUCCEEDED,
+        total=1,
+        done=1,
+        changed=1,
+        created_at=at,
+        started_at=at,
+        finished_at=at,
     )
+
+
+def _step(decision: Decision, sentence: str) -> Step:
+    by = decision.requested_by
+    assert by is not None  # just made
+    return Step(decision.pk, f"user:{by.get_username()}", decision.created_at, sentence=sentence)
+
+
+def _write(words: AIMetadata, values: Mapping[str, Any], step: Step, version: int) -> None:
+    written = steps.write([words.pk], Rewrite.to(values, version=version), step)
     words.refresh_from_db()
-    if not won or before.version != version:
+    if not written:
         raise AlreadyDecided(_who_was_faster(words))
-    MetadataHistory.objects.create(
-        metadata=words,
-        version=words.version,
-        source=MetadataHistory.Source.PERSON,
-        changed_by=f"user:{by.get_username()}",
-        change_reason=reason,
-        previous_review_status=before.review_status,
-        new_review_status=words.review_status,
-        **{name.replace("ai_", "previous_", 1): getattr(before, name) for name in WORDS},
-        **{name.replace("ai_", "new_", 1): getattr(words, name) for name in WORDS},
-    )
-    if words.text_to_embed != before.text_to_embed:
-        PhotoEmbedding.objects.filter(photo=words.photo_id).delete()  # the vector of other words
-        jobs.embed_photo.delay(str(words.photo_id))  # enqueued on commit
+    _embed(written)
+
+
+def _embed(written: list[Written]) -> None:
+    """New vectors for the rows whose text has changed."""
+    for row in written:
+        if row.is_reworded:
+            jobs.embed_photo.delay(str(row.photo))  # enqueued on commit
 
 
 def _who_was_faster(words: AIMetadata) -> str:

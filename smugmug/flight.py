@@ -15,7 +15,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from smugmug.client import Page, SmugMugError
 
-# Seconds for which a thread that works keeps others from their turn, 5 ms where nothing is said. Whoever is given a slot
+# Seconds for which a thread that works keeps others from their turn (else 5 ms). Whoever is given a slot
 # must send at once, while others read a long answer: else requests come too close to each other.
 TURN = 0.0005
 

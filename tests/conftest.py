@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django_rq
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.test import Client
 from django_rq.queues import DjangoRQ
 
@@ -115,6 +118,23 @@ def viewer_client(library_of_ada: Account) -> Client:
 def stranger_client(db: None) -> Client:
     """Mallory is signed in, and has a library of her own, but nothing to do with ada's."""
     return signed_in(AccountFactory(owner__username="mallory").owner)
+
+
+def together(*tasks: Callable[[], None]) -> None:
+    """Run the tasks at the same time, each in a thread of its own, to their ends; the first failure is raised."""
+
+    start = threading.Barrier(len(tasks))
+
+    def run(task: Callable[[], None]) -> None:
+        start.wait(timeout=10)
+        try:
+            task()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for future in [pool.submit(run, task) for task in tasks]:
+            future.result(timeout=60)
 
 
 def signed_in(user: Any) -> Client:

@@ -11,7 +11,17 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from metadata.models import AICall, AIMetadata, MetadataHistory, ModelPrice, Note, ProcessingRun, Prompt
+from metadata.models import (
+    AICall,
+    AIMetadata,
+    Decision,
+    MetadataHistory,
+    ModelPrice,
+    Note,
+    ProcessingRun,
+    Prompt,
+    Sample,
+)
 from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
 
 
@@ -209,3 +219,27 @@ class NoteFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     text = "The bride is Zoë."
     updated_by = "user:ada"
+
+
+class SampleFactory(DjangoModelFactory):
+    """Of all that waits, nothing drawn yet."""
+
+    class Meta:
+        model = Sample
+
+    account = factory.SubFactory(AccountFactory)
+    filter = factory.LazyAttribute(lambda sample: {"account": sample.account.nickname})
+    population = 1
+    made_by = factory.SelfAttribute("account.owner")
+
+
+class DecisionFactory(DjangoModelFactory):
+    """Over all that waits in the library, and carried out."""
+
+    class Meta:
+        model = Decision
+
+    account = factory.SubFactory(AccountFactory)
+    kind = "approve"
+    state = "succeeded"
+    filter = {"status": "waiting"}

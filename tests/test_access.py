@@ -17,10 +17,12 @@ from smugmug.models import Account, Membership
 from tests.factories import (
     AIMetadataFactory,
     AlbumFactory,
+    DecisionFactory,
     MembershipFactory,
     PhotoFactory,
     ProcessingRunFactory,
     PromptFactory,
+    SampleFactory,
     SyncRunFactory,
     UserFactory,
 )
@@ -35,6 +37,7 @@ CURATORS_DO = (GATE, 404, 403, GATE, GATE)
 OWNERS_DO = (GATE, 404, 403, 403, GATE)
 # Forms that are sent empty here: those who may send them are told what is wrong with it.
 CURATORS_FORM = (GATE, 404, 403, 422, 422)
+ANYBODYS_FORM = (GATE, 422, 422, 422, 422)  # it names no library before it is filled in
 OWNERS_FORM = (GATE, 404, 403, 403, 422)
 # Programs are told that nobody is signed in, and led to no page.
 API_EVERYONE = (401, ALL, ALL, ALL, ALL)
@@ -86,10 +89,43 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:activity": (EVERYONE, NOT_AT_ALL),
     "metadata:trail": (EVERYONE, NOT_AT_ALL),
     "metadata:ledger": (EVERYONE, NOT_AT_ALL),
+    "metadata:figures": (EVERYONE, NOT_AT_ALL),
+    "metadata:samples": (EVERYONE, NOT_AT_ALL),
+    "metadata:new_sample": (EVERYONE, (GATE, 422, 422, 422, 422)),
+    "metadata:sample": ((GATE, 404, 403, ALL, ALL), NOT_AT_ALL),
+    "metadata:judge_sample": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:take_back_verdict": (NOT_AT_ALL, (GATE, 404, 403, 409, 409)),  # there is none
+    "metadata:extend_sample": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:accept_sample": (NOT_AT_ALL, (GATE, 404, 403, 409, 409)),  # it is not looked through
     "metadata:estimate": ((GATE, 404, 403, ALL, ALL), NOT_AT_ALL),
     "metadata:review": (EVERYONE, NOT_AT_ALL),
     "metadata:approve": (NOT_AT_ALL, CURATORS_FORM),
     "metadata:reject": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:stack": (MEMBERS, NOT_AT_ALL),
+    "metadata:take_out": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:put_back": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:decisions": (EVERYONE, NOT_AT_ALL),
+    "metadata:decision": (MEMBERS, NOT_AT_ALL),
+    "metadata:undo_decision": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:cancel_decision": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:continue_decision": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:say_once": (NOT_AT_ALL, ANYBODYS_FORM),
+    "metadata:say_once_offer": (ANYBODYS_FORM, NOT_AT_ALL),
+    "metadata:dismiss_say_once": (NOT_AT_ALL, (GATE,) * 5),
+    "metadata:take": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:describe_again": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:undo_last": (NOT_AT_ALL, (GATE, 422, 422, 422, 422)),
+    "metadata:review_cards": (EVERYONE, NOT_AT_ALL),
+    "metadata:review_counts": (EVERYONE, NOT_AT_ALL),
+    "metadata:review_filters": (EVERYONE, NOT_AT_ALL),
+    "metadata:review_tags": (MEMBERS, NOT_AT_ALL),
+    "metadata:grid": (EVERYONE, NOT_AT_ALL),
+    "metadata:grid_count": (EVERYONE, NOT_AT_ALL),
+    "metadata:grid_approve": (NOT_AT_ALL, ANYBODYS_FORM),
+    "metadata:grid_reject": (NOT_AT_ALL, ANYBODYS_FORM),
+    "metadata:grid_tag": (NOT_AT_ALL, ANYBODYS_FORM),
+    "metadata:confirm_all": ((GATE, ALL, 403, ALL, ALL), NOT_AT_ALL),
+    "metadata:decide_all": (NOT_AT_ALL, (GATE, 422, 403, 422, 422)),
     "metadata:process": (NOT_AT_ALL, CURATORS_DO),
     "metadata:processing_run": (MEMBERS, NOT_AT_ALL),
     "metadata:budget": ((GATE, 404, 403, ALL, ALL), CURATORS_DO),
@@ -167,11 +203,20 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
         "pause_processing": [process.pk],
         "cancel_processing": [process.pk],
         "continue_processing": [process.pk],
+        **dict.fromkeys(
+            ("sample", "judge_sample", "take_back_verdict", "extend_sample", "accept_sample"),
+            [SampleFactory(account=library_of_ada).pk],
+        ),
         "album": [album.pk],
         "process_album": [album.pk],
         "photo": [words.photo.pk],
         "approve": [words.pk],
-        "reject": [words.pk],
+        **dict.fromkeys(("reject", "take", "describe_again", "stack", "take_out", "put_back"), [words.pk]),
+        **dict.fromkeys(
+            ("decision", "undo_decision", "cancel_decision", "continue_decision"),
+            [DecisionFactory(account=library_of_ada).pk],
+        ),
+        "review_tags": [library_of_ada.nickname],
         "image": [images.address(words.photo, "thumb").rpartition("/")[2]],
     }
     return {name: reverse(name, args=arguments.get(name.rpartition(":")[2], [])) for name in TABLE}

@@ -77,12 +77,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='aimetadata',
             name='fingerprint',
-            field=models.CharField(blank=True, default='', help_text='Of all that the words were made from.', max_length=120),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Of all that the words were made from.', max_length=120),
         ),
         migrations.AddField(
             model_name='aimetadata',
             name='prompt',
-            field=models.CharField(blank=True, default='', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
         migrations.AddField(
             model_name='processingrun',

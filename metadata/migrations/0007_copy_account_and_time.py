@@ -9,8 +9,8 @@ BEGIN
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER ai_metadata_of_photo BEFORE INSERT ON ai_metadata
-    FOR EACH ROW EXECUTE FUNCTION ai_metadata_of_photo();
+CREATE TRIGGER ai_metadata_of_photo BEFORE INSERT OR UPDATE ON ai_metadata
+    FOR EACH ROW WHEN (NEW.account_id IS NULL OR NEW.sort_at IS NULL) EXECUTE FUNCTION ai_metadata_of_photo();
 """
 NO_TRIGGER = """
 DROP TRIGGER ai_metadata_of_photo ON ai_metadata;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,6 +13,9 @@ from django.db.models.functions import Now
 from metadata.models.words import AIMetadata
 from smugmug.models import Account
 from targetvision.models import Run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 
 class Decision(Run):
@@ -81,6 +86,17 @@ class ReviewClaim(models.Model):
         return f"{self.words_id} shown to {self.user}"
 
 
+class SampleQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(account__in=Account.objects.visible_to(user))
+
+    def changeable_by(self, user: User | AnonymousUser) -> Self:
+        return self.filter(account__in=Account.objects.changeable_by(user))
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-pk")
+
+
 class Sample(models.Model):
     """Words drawn at random from all that a filter finds, to be looked at before the rest is approved unseen.
 
@@ -94,11 +110,18 @@ class Sample(models.Model):
     decision = models.ForeignKey(Decision, null=True, blank=True, on_delete=models.SET_NULL, related_name="samples")
     created_at = models.DateTimeField(db_default=Now())
 
+    objects: ClassVar[Any] = SampleQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["account", "-created_at"], name="metadata_sample_newest")]
 
     def __str__(self) -> str:
         return f"Sample of {self.population}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be looked through: it has not been accepted, or that was undone."""
+        return self.decision is None or self.decision.undo == Decision.Undo.DONE
 
 
 class SampledWords(models.Model):

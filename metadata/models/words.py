@@ -9,8 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Cast, Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Coalesce, Now
 from pgvector.django import HalfVectorField, HnswIndex, VectorField
 
 from metadata.models.runs import ProcessingRun
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 EMBEDDING_LENGTH = 1_536
+# By how sure the model was; where it did not say, before all others.
+SURENESS = Coalesce("confidence_score", Value(-1.0))
 # The columns that hold words, and so have a previous_ and a new_ column each in the history.
 WORDS = ("ai_title", "ai_description", "ai_alt_text", "ai_tags", "ai_categories")
 
@@ -40,11 +42,8 @@ class AIMetadataQuerySet(models.QuerySet):
         )
 
     def in_review_order(self) -> Self:
-        return self.order_by("created_at", "pk")
-
-    def following(self, words: AIMetadata) -> Self:
-        """What comes after these words in review order."""
-        return self.filter(Q(created_at__gt=words.created_at) | Q(created_at=words.created_at, pk__gt=words.pk))
+        """Oldest photo first, as they are shown one at a time."""
+        return self.order_by("sort_at", "pk")
 
     def with_photo(self) -> Self:
         return self.select_related("photo__album", "photo__account")
@@ -135,9 +134,9 @@ class AIMetadata(models.Model):
     )
     describer = models.CharField(max_length=16, blank=True, default="")
     model = models.CharField(max_length=120, blank=True, default="")
-    prompt = models.CharField(max_length=64, blank=True, default="")
+    prompt = models.CharField(max_length=64, blank=True, default="", db_default="")
     fingerprint = models.CharField(
-        max_length=120, blank=True, default="", help_text="Of all that the words were made from."
+        max_length=120, blank=True, default="", db_default="", help_text="Of all that the words were made from."
     )
     run = models.ForeignKey(
         ProcessingRun,
@@ -186,10 +185,26 @@ class AIMetadata(models.Model):
                 condition=Q(processing_status="completed", review_status="unreviewed"),
             ),
             models.Index(
-                fields=["account", "confidence_score", "id"],
+                F("account"),
+                SURENESS,
+                F("id"),
                 name="ai_metadata_review_surest",
                 condition=Q(processing_status="completed", review_status="unreviewed"),
             ),
+            models.Index(
+                fields=["account", "lane", "sort_at", "id"],
+                name="ai_metadata_lane_in_time",
+                condition=Q(processing_status="completed", review_status="unreviewed"),
+            ),
+            models.Index(
+                F("account"),
+                F("lane"),
+                SURENESS,
+                F("id"),
+                name="ai_metadata_lane_surest",
+                condition=Q(processing_status="completed", review_status="unreviewed"),
+            ),
+            models.Index(fields=["account"], name="ai_metadata_failed", condition=Q(processing_status="failed")),
             models.Index(fields=["account", "sort_at", "id"], name="ai_metadata_in_time"),
             models.Index(fields=["stack"], name="ai_metadata_stack", condition=Q(stack__isnull=False)),
             GinIndex(fields=["ai_tags"], name="ai_metadata_tags"),
@@ -226,7 +241,8 @@ class MetadataHistory(models.Model):
         UNDO = "undo", "Undo"
         IMPORT = "import", "Import"
 
-    metadata = models.ForeignKey(AIMetadata, on_delete=models.CASCADE, related_name="history")
+    # The constraint and the indexes below serve the keys too: each index less is paid back by every step.
+    metadata = models.ForeignKey(AIMetadata, on_delete=models.CASCADE, related_name="history", db_index=False)
     version = models.PositiveIntegerField()
     source = models.CharField(max_length=6, choices=Source)
     previous_title = models.TextField(blank=True, default="")
@@ -243,8 +259,16 @@ class MetadataHistory(models.Model):
     new_review_status = models.CharField(max_length=10, blank=True, default="")
     previous_rejection_reason = models.TextField(blank=True, default="", db_default="")
     new_rejection_reason = models.TextField(blank=True, default="", db_default="")
+    # Whose approval a step took away or replaced, so that an undo can give it back.
+    previous_approved_by = models.CharField(max_length=160, blank=True, default="", db_default="")
+    previous_approved_at = models.DateTimeField(null=True, blank=True)
     decision = models.ForeignKey(
-        "metadata.Decision", null=True, blank=True, on_delete=models.SET_NULL, related_name="steps"
+        "metadata.Decision",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="steps",
+        db_index=False,
     )
     came_from = models.ForeignKey(
         AIMetadata,
@@ -252,6 +276,7 @@ class MetadataHistory(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,
         help_text="The frame of a burst whose approval wrote this.",
     )
     changed_by = models.CharField(max_length=160)
@@ -267,7 +292,11 @@ class MetadataHistory(models.Model):
                 fields=["decision", "metadata"],
                 name="metadata_history_of_decision",
                 condition=Q(decision__isnull=False),
-            )
+            ),
+            models.Index(fields=["came_from"], name="metadata_history_of_frame", condition=Q(came_from__isnull=False)),
+            models.Index(
+                fields=["-created_at", "-id"], name="metadata_history_of_people", condition=Q(source="person")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from metadata.models import AIMetadata
-
-COUNT_TO = 10_000  # beyond that the bar shows "10,000+"
+from metadata import queue
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -17,5 +15,4 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    waiting = AIMetadata.objects.changeable_by(user).for_review()
-    return {"nav": {"waiting": SimpleLazyObject(lambda: waiting[: COUNT_TO + 1].count())}}
+    return {"nav": {"waiting": SimpleLazyObject(lambda: queue.count_waiting(user))}}

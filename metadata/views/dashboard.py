@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -67,7 +68,7 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     changeable = set(Account.objects.changeable_by(request.user).values_list("pk", flat=True))
     figures, newest, now = library.figures(accounts), library.newest_runs(accounts), timezone.now()
     failures, peek = library.failures(accounts), library.first_waiting(accounts)
-    stale = prompts.stale_counts(accounts, prompts.model_in_use())
+    stale = _stale(accounts, figures)
     libraries = [
         AccountCard(
             account,
@@ -75,12 +76,22 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
             [run_card(run, account.pk in changeable) for run in newest[account.pk] if library.is_news(run, now)],
             peek[account.pk],
             account.pk in changeable,
-            stale.get(account.pk, 0),
+            stale[account.pk],
             failures[account.pk],
         )
         for account in accounts
     ]
     return render(request, "dashboard.html", {"here": "library", "cards": libraries, "lately": _lately(accounts)})
+
+
+def _stale(accounts: list[Account], figures: Mapping[int, Figures]) -> dict[int, int]:
+    """How many photos of each account would be described otherwise now, by its id; of a big one, a moment ago."""
+
+    def count(some: list[Account]) -> dict[int, int]:
+        found = prompts.stale_counts(some, prompts.model_in_use())
+        return {account.pk: found.get(account.pk, 0) for account in some}
+
+    return library.remembered("stale", accounts, count, keeps=lambda pk, _: figures[pk].is_big)
 
 
 def run_card(run: Run, may_change: bool) -> RunCard:  # noqa: FBT001
@@ -93,7 +104,7 @@ def run_card(run: Run, may_change: bool) -> RunCard:  # noqa: FBT001
 def _lately(accounts: list[Account]) -> list[Step]:
     """The last decisions of people in these libraries."""
     rows = (
-        MetadataHistory.objects.filter(metadata__photo__account__in=accounts, source=MetadataHistory.Source.PERSON)
+        MetadataHistory.objects.filter(metadata__account__in=accounts, source=MetadataHistory.Source.PERSON)
         .select_related("metadata__photo")
         .order_by("-created_at", "-pk")[:LATELY]
     )

@@ -43,14 +43,15 @@ def albums(request: SignedInRequest) -> HttpResponse:
 
 @require_GET
 def album(request: SignedInRequest, pk: UUID) -> HttpResponse:
-    """One album's photos, fifty at a time."""
+    """One album's photos, fifty at a time. A big one's are counted after the page, by an address of its own."""
     found = visible(request, Album.objects.select_related("account"), pk=pk)
     show = request.GET.get("show", "all")
     show = show if show in library.SHOWS else "all"
     after = request.GET.get("after", "")
     photos, position = library.gallery(found, show=show, after=int(after) if _is_small_number(after) else 0)
     url = reverse("metadata:album", args=[pk])
-    counts = library.gallery_counts(found)
+    is_later = "counts" in request.GET
+    counts = library.gallery_counts(found) if is_later or found.image_count <= library.QUICKLY_COUNTED else {}
     may_change = Album.objects.changeable_by(request.user).filter(pk=pk).exists()
     active = ProcessingRun.objects.active().filter(album=found).select_related("album")
     context = {
@@ -60,20 +61,23 @@ def album(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "next_url": f"{url}?{urlencode({'show': show, 'after': position})}" if position else "",
         "show": show,
         "shows": [
-            (name, label, counts[name], f"{url}?show={name}", name == show)
+            (name, label, counts.get(name, 0), f"{url}?show={name}", name == show)
             for name, (label, _) in library.SHOWS.items()
         ],
         "counts": counts,
-        "undescribed": counts["undescribed"],
+        "counts_url": f"{url}?{urlencode({'show': show, 'counts': 1})}",
+        "is_later": is_later,
+        "undescribed": counts.get("undescribed"),
         "failures": library.failures_in(found) if show == "failed" else [],
         "is_free": money.is_local(),
-        "waiting": counts["waiting"],
+        "waiting": counts.get("waiting"),
         "may_change": may_change,
         "note_form": NoteForm.of(notes.of(found)),
         "note_url": reverse("metadata:album_note", args=[pk]),
         "runs": [run_card(run, may_change) for run in [*active, *library.syncs_of(found, timezone.now())]],
     }
-    return render(request, template_for(request, "metadata/album.html", partial="tiles"), context)
+    part = "counted" if is_later else "tiles"
+    return render(request, template_for(request, "metadata/album.html", partial=part), context)
 
 
 def _is_small_number(text: str) -> bool:

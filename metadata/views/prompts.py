@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from metadata import money, notes, preview, process, prompts
+from metadata import jobs, lanes, money, notes, preview, process, prompts
 from metadata.forms import ActivateForm, NoteForm, PreviewForm, PromptForm
 from metadata.models import AIMetadata, ProcessingRun, Prompt
 from metadata.preview import Preview
@@ -96,10 +96,12 @@ def edit_prompt(request: SignedInRequest, nickname: str, pk: int) -> HttpRespons
     form = PromptForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
+    allowed = lanes.vocabulary_of(found.account_id)
     try:
         saved = prompts.edit(found, form.changes, by=request.user, on_page=form.cleaned_data["seen"])
     except prompts.AlreadyChanged as exc:
         return _lost_race(request, found, exc)
+    _judge_if_changed(found.account_id, allowed)
     if saved.pk == found.pk:
         messages.success(request, f"{saved} is saved.")
     else:
@@ -125,13 +127,21 @@ def activate_prompt(request: SignedInRequest, nickname: str, pk: int) -> HttpRes
     found = changeable(request, _prompts(nickname), pk=pk)
     form = ActivateForm(request.POST)
     instead_of = form.cleaned_data["instead_of"] if form.is_valid() else None
+    allowed = lanes.vocabulary_of(found.account_id)
     try:
         prompts.activate(found, by=request.user, instead_of=instead_of)
     except prompts.AlreadyChanged as exc:
         messages.warning(request, str(exc))
     else:
+        _judge_if_changed(found.account_id, allowed)
         messages.success(request, f"{found} is in force. What is described from now on is asked by it.")
     return redirect("metadata:prompts", nickname)
+
+
+def _judge_if_changed(account_id: int, allowed: list[str]) -> None:
+    """Where other tags are allowed now than before, words may stand in other lanes."""
+    if lanes.vocabulary_of(account_id) != allowed:
+        jobs.judge_anew.delay(str(account_id))
 
 
 @require_POST

@@ -1,10 +1,12 @@
 /* One key, one action: [data-key="a"] is clicked, [data-focus-key="e"] gets the focus. Escape leaves a field.
-   Only what is visible answers, so a key inside a closed popover sleeps until the popover is open. */
+   Only what is visible answers, so a key inside a closed popover sleeps until the popover is open; and while a dialog
+   is open, only what is in it. */
 
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
 
 function visible(attribute, key) {
-  const matches = document.querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`);
+  const dialog = document.querySelector("[role=dialog]:popover-open");
+  const matches = (dialog ?? document).querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`);
   return [...matches].find((element) => element.checkVisibility() && !element.disabled);
 }
 

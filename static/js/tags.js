@@ -78,6 +78,7 @@ function enhance(plain) {
   });
   entry.addEventListener("input", () => entry.value.includes(",") && add());
   entry.addEventListener("blur", () => entry.value.trim() && queueMicrotask(add));
+  plain.addEventListener("tags:write", (event) => write(parse(event.detail), "Tags taken"));
   box.addEventListener("click", (event) => event.target === box && entry.focus());
 
   if (plain.nextElementSibling?.matches(".tags")) plain.nextElementSibling.remove(); // htmx brought a page back

@@ -129,10 +129,11 @@ def approve_with_an_edit(page: Page) -> None:
     first, second = AIMetadata.objects.for_review().in_review_order().select_related("photo")[:2]
     title = page.get_by_role("heading", level=1)
     expect(title).to_have_text(first.photo.name)
-    description = page.get_by_label("Description")
+    description = page.get_by_role("textbox", name="Description")
     expect(description).to_have_value(first.ai_description)
     description.fill("Seen by a person.")
-    page.get_by_role("button", name="Approve").click()
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.get_by_role("button", name="Approve").click()
     expect(title).to_have_text(second.photo.name)
     expect(description).to_have_value(second.ai_description)
     said = first.ai_description

@@ -36,40 +36,46 @@ def stands(words: AIMetadata) -> Any:
     return words
 
 
+def press_and_save(page: Page, key: str) -> None:
+    """Press a key that decides, and wait until that is saved behind the page."""
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.keyboard.press(key)
+
+
 def test_press_a_approves_and_brings_the_next_photo(page: Page, queue: list[AIMetadata]) -> None:
-    page.keyboard.press("a")
+    press_and_save(page, "a")
     expect(title(page)).to_have_text(queue[1].photo.name)
-    expect(page.get_by_text(f"“{queue[0].photo.name}” is approved.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text(f"Approved. Next: {queue[1].photo.name}.")).to_be_visible()
     assert stands(queue[0]).review_status == "approved"
     assert stands(queue[1]).review_status == "unreviewed"
 
 
 def test_type_an_a_into_the_description_writes_it_and_approves_nothing(page: Page, queue: list[AIMetadata]) -> None:
     page.keyboard.press("e")
-    expect(page.get_by_label("Description")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Description")).to_be_focused()
     page.keyboard.press("ControlOrMeta+End")
     page.keyboard.type(" A sax.")
-    expect(page.get_by_label("Description")).to_have_value(f"{LONG_DESCRIPTION} A sax.")
+    expect(page.get_by_role("textbox", name="Description")).to_have_value(f"{LONG_DESCRIPTION} A sax.")
     expect(title(page)).to_have_text(queue[0].photo.name)
     assert stands(queue[0]).review_status == "unreviewed"
     page.keyboard.press("Escape")
-    page.keyboard.press("a")
+    press_and_save(page, "a")
     expect(title(page)).to_have_text(queue[1].photo.name)
     assert stands(queue[0]).ai_description == f"{LONG_DESCRIPTION} A sax."
 
 
-def test_press_x_and_a_number_rejects_with_that_reason(page: Page, queue: list[AIMetadata]) -> None:
+def test_press_r_and_a_number_rejects_with_that_reason(page: Page, queue: list[AIMetadata]) -> None:
     page.keyboard.press("2")  # asleep while the reasons are closed
-    page.keyboard.press("x")
+    page.keyboard.press("r")
     expect(page.get_by_role("button", name="Invented details")).to_be_visible()
     assert stands(queue[0]).review_status == "unreviewed"
-    page.keyboard.press("2")
+    press_and_save(page, "2")
     expect(title(page)).to_have_text(queue[1].photo.name)
     assert (stands(queue[0]).review_status, queue[0].rejection_reason) == ("rejected", "Invented details")
 
 
 def test_press_escape_closes_the_reasons_and_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
-    page.keyboard.press("x")
+    page.keyboard.press("r")
     expect(page.get_by_role("button", name="Invented details")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Invented details")).to_be_hidden()
@@ -85,15 +91,15 @@ def test_press_s_skips_to_the_next_and_decides_nothing(page: Page, queue: list[A
 
 
 def test_edit_tags_by_keyboard_saves_what_the_chips_show(page: Page, queue: list[AIMetadata]) -> None:
-    page.keyboard.press("g")
-    expect(page.get_by_label("Tags")).to_be_focused()
+    page.keyboard.press("t")
+    expect(page.get_by_role("combobox", name="Tags")).to_be_focused()
     page.keyboard.press("Backspace")  # takes the last one away
     page.keyboard.type("harbour,wall")
     page.keyboard.press("Enter")
     expect(page.locator(".tags .chip")).to_contain_text(["cat", "harbour", "wall"])
     expect(title(page)).to_have_text(queue[0].photo.name)
     page.keyboard.press("Escape")
-    page.keyboard.press("a")
+    press_and_save(page, "a")
     expect(title(page)).to_have_text(queue[1].photo.name)
     assert stands(queue[0]).ai_tags == ["cat", "harbour", "wall"]
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from metadata import prompts
-from metadata.models import AIMetadata
+from metadata import prompts, sampling
+from metadata.models import AIMetadata, Decision
+from metadata.queue import ReviewFilter
 from smugmug.models import Account, Album, Photo, SyncRun
 from tests.browser.conftest import DESK, TELEPHONE, OpenPage
 from tests.factories import AICallFactory, AlbumFactory, PhotoFactory, UserFactory
@@ -25,6 +26,14 @@ def addresses(account: Account) -> Iterator[str]:
         "/albums/",
         "/albums/?q=nowhere",
         "/review/",
+        "/review/grid/",
+        "/review/all/?do=tags",
+        "/review/samples/",
+        "/review/samples/new",
+        "/review/figures/",
+        "/review/decisions/",
+        "/review/decisions/?show=many",
+        f"/review/say-once/offer?account={account.nickname}&old=harbour&new=port",
         "/activity/",
         "/activity/?state=trouble",
         "/activity/audit/",
@@ -45,6 +54,17 @@ def addresses(account: Account) -> Iterator[str]:
     yield f"/photos/{approved.get().pk}/"
     yield f"/photos/{undescribed[0].pk}/"
     yield f"/review/?photo={approved.get().pk}"
+    yield f"/review/decisions/{Decision.objects.filter(kind='approve')[0].pk}/"
+    burst = AIMetadata.objects.for_review()[:3]
+    AIMetadata.objects.filter(pk__in=[frame.pk for frame in burst]).update(stack=burst[0].pk)
+    yield f"/review/{burst[0].pk}/stack"
+    yield f"/review/?photo={burst[0].photo_id}"
+    for seen in (False, True):  # one to be looked through, and one that has been
+        sample = sampling.draw(account, ReviewFilter(), by=account.owner, size=2)
+        yield f"/review/samples/{sample.pk}/"
+        for drawn in sampling.to_see(sample, 2) if seen else ():
+            sampling.judge(drawn, by=account.owner, version=drawn.words.version, is_right=False)
+    yield f"/review/samples/{sample.pk}/"
 
 
 def faults(page: Page) -> list[str]:
@@ -76,8 +96,10 @@ def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
         page.goto(address)
         found += faults(page)
     page.goto("/review/")
-    page.keyboard.press("x")
-    found += faults(page)
+    for key in ("r", "g", "?", "f"):
+        page.keyboard.press(key)
+        found += faults(page)
+        page.keyboard.press("Escape")
     page.locator(".account > summary").click()
     found += faults(page)
     page.goto("/activity/")
@@ -112,7 +134,7 @@ def test_review_on_a_telephone_shows_the_whole_description_above_the_buttons(
 ) -> None:
     page = open_page(user=worked_on.owner, viewport=TELEPHONE)
     page.goto("/review/")
-    description = page.get_by_label("Description")
+    description = page.get_by_role("textbox", name="Description")
     place, buttons = description.bounding_box(), page.locator(".decide").bounding_box()
     assert place is not None
     assert buttons is not None
@@ -177,7 +199,7 @@ class TestWithoutJavaScript:
         first, second, third = AIMetadata.objects.for_review().in_review_order().select_related("photo")[:3]
         page = open_page(user=worked_on.owner, java_script_enabled=False)
         page.goto("/review/")
-        page.get_by_label("Tags").fill("cat, wall")
+        page.get_by_role("textbox", name="Tags").fill("cat, wall")
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(second.photo.name)
         page.locator("summary", has_text="Reject").click()

@@ -50,6 +50,8 @@ def pages(account: Account) -> Iterator[tuple[str, str]]:
     yield "album", f"/albums/{animals.pk}/"
     yield "photo", f"/photos/{edited.pk}/"
     yield "review", "/review/"
+    yield "review-grid", "/review/grid/"
+    yield "review-all", "/review/all/?do=approve"
     yield "ledger", "/ledger/"
     yield "estimate", f"/processing/{account.nickname}/estimate?only=all"
     yield "activity", "/activity/"
@@ -94,9 +96,11 @@ def test_photograph_every_page(open_page: OpenPage, screenshots: Path, described
     page = open_page(user=described.owner, refusals=(404,))
     for name, address in pages(described):
         page.goto(address)
-        camera.take(page, name, whole=name != "review")  # its buttons stick to the edge of the window
+        camera.take(
+            page, name, whole=name not in {"review", "review-grid"}
+        )  # its buttons stick to the edge of the window
     page.goto("/review/")
-    page.keyboard.press("x")
+    page.keyboard.press("r")
     camera.take(page, "review-reject", whole=False)
     page.goto("/albums/")
     page.locator(".account > summary").click()

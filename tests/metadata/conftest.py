@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from metadata import process
+from metadata import engine, process
 from metadata.describe import Answer, BadAnswer, Brief, Usage, Vectors
 from metadata.models import AICall, AIMetadata, ProcessingRun
 from smugmug import mirror as mirroring
@@ -96,8 +96,12 @@ def food(mirror: Callable[..., Album]) -> Album:
 
 
 @pytest.fixture
-def work(account: Account, describer: FakeDescriber) -> Work:
-    """Carries a run on as a worker does: with a client of its own, for a minute unless told otherwise."""
+def work(account: Account, describer: FakeDescriber, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Carries a run on as a worker does: with a client of its own, for a minute unless told otherwise.
+
+    In step: no picture is fetched before there is a call for it, so that a test knows which answers have come.
+    """
+    monkeypatch.setattr(engine, "AHEAD", 0)
 
     def work(run: ProcessingRun, *, by: Any = None, seconds: float = 60, **kwargs: Any) -> bool:
         client = oauth.connect(account)

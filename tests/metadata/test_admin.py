@@ -158,7 +158,7 @@ def test_edit_words_with_forged_columns_changes_the_words_alone(
 
     after = AIMetadata.objects.values().get()
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"ai_title", "version", "updated_at"}
+    assert changed == {"ai_title", "lane", "version", "updated_at"}
     assert after["version"] == 2
     assert not MetadataHistory.objects.filter(changed_by="user:mallory").exists()
     assert words.history.get(version=1).new_description == "A grey cat on a wall."

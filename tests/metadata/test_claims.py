@@ -12,8 +12,8 @@ from django.utils import timezone
 from metadata import claims, prompts, selection, workflow
 from metadata.claims import Claim
 from metadata.describe import Answer, Description, Usage
-from metadata.models import AIMetadata, MetadataHistory, Note, PhotoEmbedding, ProcessingRun
-from smugmug.models import Account, Album
+from metadata.models import AIMetadata, MetadataHistory, Note, PhotoEmbedding, ProcessingRun, Prompt
+from smugmug.models import Account, Album, Photo
 from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, ProcessingRunFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +131,16 @@ def test_save_answer_writes_words_history_and_figures(run: ProcessingRun):
     assert (words.claimed_until, words.ai_answer, words.model) == (None, step, "model-7")
     assert (step.changed_by, step.version, step.new_tags) == ("ai:model-7", 1, ["a", "b"])
     assert (run.done, run.described) == (1, 1)
+
+
+def test_save_answer_judges_the_lane_by_the_caption_and_the_allowed_tags(run: ProcessingRun):
+    Photo.objects.filter(account=run.account).update(caption="Leopard")
+    ours = taken(run)
+    Prompt.objects.filter(account=run.account).update(vocabulary=["a"])
+
+    save(run, ours)
+
+    assert (row(ours).lane, row(ours).doubts) == ("read", ["unsure", "short", "not_allowed", "caption_differs"])
 
 
 def test_save_answer_over_older_words_keeps_those_in_history_and_drops_their_vector(run: ProcessingRun):

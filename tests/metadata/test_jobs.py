@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import django_rq
 import pytest
 from django.utils import timezone
+from rq import Worker
 from rq.cron import CronScheduler
 from rq.exceptions import ShutDownImminentException
 
-from metadata import jobs, process
+from metadata import chunks, jobs, process
 from metadata.describe import Outage
-from metadata.models import AIMetadata, PhotoEmbedding, ProcessingRun
+from metadata.models import AICall, AIMetadata, Decision, PhotoEmbedding, ProcessingRun
 from smugmug.models import Album
 from targetvision.models import RunState
 from tests.conftest import FakeDescriber
-from tests.factories import AIMetadataFactory, ProcessingRunFactory
+from tests.factories import AccountFactory, AIMetadataFactory, ProcessingRunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +166,49 @@ def test_resume_stalled_processing_leaves_a_run_paused_that_is_not_due(enqueued:
     assert (run.state, enqueued) == (RunState.PAUSED, [])
 
 
+@pytest.fixture
+def workers() -> Iterator[None]:
+    """Of three workers one is busy, one is idle, and one listens to another queue."""
+    connection = django_rq.get_connection("metadata")
+    made = [Worker([queue], connection=connection) for queue in ("metadata", "metadata", "smugmug")]
+    for worker, state in zip(made, ("busy", "idle", "idle"), strict=True):
+        worker.register_birth()
+        worker.set_state(state)
+    yield
+    for worker in made:
+        worker.register_death()
+
+
+@pytest.mark.usefixtures("workers")
+def test_resume_stalled_processing_invites_workers_that_have_nothing_to_do(enqueued: Enqueued):
+    run = ProcessingRunFactory(state="running", heartbeat_at=timezone.now())
+    AIMetadataFactory(run=run)
+
+    jobs.resume_stalled_processing()
+
+    assert enqueued == [("process_photos", (str(run.pk),))] * 2  # the idle one, and the one that looks
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"state": "running"}, {"processing_status": "processing", "claimed_until": timezone.now() + timedelta(1)}),
+        ({"state": "running", "pauses": 1}, {}),  # one worker tries alone
+        ({"state": "paused"}, {}),
+        ({"state": "running"}, {"review_status": "rejected"}),
+    ],
+)
+def test_resume_stalled_processing_with_nothing_for_others_invites_nobody(
+    enqueued: Enqueued, run: dict[str, Any], words: dict[str, Any]
+):
+    AIMetadataFactory(run=ProcessingRunFactory(heartbeat_at=timezone.now(), **run), **words)
+
+    jobs.resume_stalled_processing()
+
+    assert enqueued == []
+
+
 def test_process_photos_after_a_pause_calls_the_other_workers_when_there_is_an_answer(
     food: Album, describer: FakeDescriber, new_run: NewRun, enqueued: Enqueued, settings: Any
 ):
@@ -211,6 +255,85 @@ def test_enqueue_for_all_workers_enqueues_one_job_each(settings: Any, enqueued: 
     assert enqueued == [("process_photos", (str(run.pk),))] * 3
 
 
+def test_embed_left_makes_vectors_for_all_that_have_none_in_batches(
+    describer: FakeDescriber, enqueued: Enqueued, settings: Any
+):
+    settings.AI_BATCH_SIZE = 2
+    account = AccountFactory()
+    rows = [AIMetadataFactory(described=True, photo__album__account=account) for _ in range(3)]
+    elsewhere = AIMetadataFactory(described=True)
+
+    jobs.embed_left(str(account.pk))
+
+    assert set(PhotoEmbedding.objects.values_list("photo", flat=True)) == {row.photo_id for row in rows}
+    assert AICall.objects.filter(kind="embed", account=account).count() == 2
+    assert not PhotoEmbedding.objects.filter(photo=elsewhere.photo).exists()
+    assert enqueued == []
+
+
+def test_embed_left_when_its_slice_is_over_enqueues_the_rest(
+    describer: FakeDescriber, enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
+    words = AIMetadataFactory(described=True)
+
+    jobs.embed_left(str(words.photo.account_id))
+
+    assert describer.texts == []
+    assert enqueued == [("embed_left", (str(words.photo.account_id),))]
+
+
+def test_embed_left_leaves_it_to_a_run_that_is_at_work(describer: FakeDescriber, enqueued: Enqueued):
+    words = AIMetadataFactory(described=True)
+    ProcessingRunFactory(account=words.photo.account, state=RunState.RUNNING)
+
+    jobs.embed_left(str(words.photo.account_id))
+
+    assert describer.texts == []
+    assert enqueued == []
+
+
+def test_embed_left_of_a_library_that_is_gone_does_nothing(describer: FakeDescriber, enqueued: Enqueued):
+    jobs.embed_left("0")
+
+    assert describer.texts == []
+
+
+@pytest.mark.parametrize(("state", "silent_for", "count"), [("queued", 60, 1), ("running", 60, 1), ("running", 5, 0)])
+def test_resume_stalled_decisions_enqueues_those_that_nobody_works_on(
+    enqueued: Enqueued, state: str, silent_for: int, count: int
+):
+    decision = Decision.objects.create(
+        account=AccountFactory(), kind="approve", state=state, heartbeat_at=ago(seconds=silent_for)
+    )
+    Decision.objects.create(account=AccountFactory(), kind="approve", state="cancelled", heartbeat_at=ago(days=1))
+
+    jobs.resume_stalled_decisions()
+    jobs.resume_stalled_decisions()
+
+    assert enqueued == [("carry_out_decision", (str(decision.pk),))] * count
+
+
+def test_carry_out_decision_when_the_worker_is_told_to_stop_gives_it_back(
+    enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+):
+    account = AccountFactory()
+    AIMetadataFactory(described=True, photo__album__account=account)
+    decision = Decision.objects.create(account=account, kind="approve", requested_by=account.owner)
+
+    def stop(*_: Any) -> None:
+        raise ShutDownImminentException("warm", {})
+
+    monkeypatch.setattr(chunks, "_chunk", stop)
+
+    with pytest.raises(ShutDownImminentException):
+        jobs.carry_out_decision(str(decision.pk))
+
+    decision.refresh_from_db()
+    assert (decision.state, decision.changed) == (RunState.QUEUED, 0)
+    assert enqueued == [("carry_out_decision", (str(decision.pk),))]
+
+
 def test_cron_enqueues_both_reconcilers_every_few_seconds():
     scheduler = CronScheduler(connection=django_rq.get_connection("metadata"))
 
@@ -218,4 +341,5 @@ def test_cron_enqueues_both_reconcilers_every_few_seconds():
 
     found = {(job.func.__name__, job.queue_name, job.interval) for job in scheduler.get_jobs()}
     assert found >= {("resume_stalled_syncs", "smugmug", 15), ("resume_stalled_processing", "metadata", 15)}
+    assert ("resume_stalled_decisions", "metadata", 15) in found
     assert ("start_due_syncs", "smugmug", 60) in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,9 +131,30 @@ def test_newest_runs_are_one_of_each_kind_and_account():
 
 def test_first_waiting_are_four_of_each_account():
     album, other = AlbumFactory(), AlbumFactory()
-    waiting = [AIMetadataFactory(photo=PhotoFactory(album=album), described=True).photo for _ in range(5)]
+    days = [datetime(2026, 5, day) for day in range(1, 6)]
+    photos = [PhotoFactory(album=album, date_taken=day) for day in reversed(days)]
+    waiting = [AIMetadataFactory(photo=photo, described=True).photo for photo in photos][::-1]
     AIMetadataFactory(photo=PhotoFactory(album=other), approved=True)
 
     found = library.first_waiting([album.account, other.account])
 
     assert found == {album.account_id: waiting[:4], other.account_id: []}
+
+
+def test_first_waiting_of_no_account_are_none():
+    assert library.first_waiting([]) == {}
+
+
+def test_figures_of_a_big_account_are_counted_once_in_a_while(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(library, "BIG", 1)
+    album, small = AlbumFactory(), AlbumFactory()
+    for each in (album, album, small):
+        PhotoFactory(album=each)
+    library.figures([album.account, small.account])
+    PhotoFactory(album=album)
+    AIMetadataFactory(photo=PhotoFactory(album=small), described=True)
+
+    found = library.figures([album.account, small.account])
+
+    assert found[album.account_id].photos == 2
+    assert (found[small.account_id].photos, found[small.account_id].described) == (2, 1)

@@ -70,6 +70,27 @@ def test_album_as_a_curator_offers_to_describe_and_review(curator_client: Client
     assert "Start reviewing" in page
 
 
+def test_album_of_many_photos_is_counted_after_the_page(curator_client: Client, album: Album, url: str):
+    Album.objects.update(image_count=1_001)
+    AIMetadataFactory(photo=PhotoFactory(album=album), described=True)
+    PhotoFactory(album=album)
+
+    page, tiles = curator_client.get(url), curator_client.get(url, headers=HTMX)
+    later = f"{url}?show=all&counts=1"
+    part, whole = curator_client.get(later, headers=HTMX), curator_client.get(later)
+
+    assert (page.context["counts"], tiles.context["counts"]) == ({}, {})
+    assert f'hx-get="{later.replace("&", "&amp;")}"' in page.text
+    assert "Describe 1</button>" not in page.text
+    for answer in (part, whole):
+        assert "Describe 1</button>" in answer.text
+        assert "Start reviewing" in answer.text
+        assert 'Waiting <span class="num">1</span>' in answer.text
+    assert part.text.count('hx-swap-oob="true"') == 2
+    assert "<figcaption>" not in part.text
+    assert len(captions(whole.text)) == 2
+
+
 def test_album_with_nothing_to_do_offers_nothing(curator_client: Client, album: Album, url: str):
     AIMetadataFactory(photo=PhotoFactory(album=album), approved=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,7 +181,8 @@ def test_dashboard_counts_how_far_the_library_is(curator_client: Client, library
 
 def test_dashboard_peeks_at_the_first_photos_that_wait(curator_client: Client, library_of_ada: Account):
     album = AlbumFactory(account=library_of_ada)
-    waiting = [AIMetadataFactory(photo=PhotoFactory(album=album), described=True) for _ in range(5)]
+    photos = [PhotoFactory(album=album, date_taken=datetime(2026, 5, day)) for day in range(1, 6)]
+    waiting = [AIMetadataFactory(photo=photo, described=True) for photo in photos]
     AIMetadataFactory(photo=PhotoFactory(album=album), approved=True)
     AIMetadataFactory(described=True)
 

@@ -341,6 +341,20 @@ def test_activate_when_somebody_was_faster_says_so(curator_client: Client, promp
     assert said(response) == ["Theirs 1 was put in force meanwhile. Look again, then decide."]
 
 
+def test_activate_has_the_lanes_judged_anew_where_other_tags_are_allowed(
+    curator_client: Client, prompt: Prompt, enqueued: list[Any]
+):
+    default = prompts.active(prompt.account)
+    curator_client.post(url(prompt, "activate"), {"instead_of": default.pk})
+    assert enqueued == []
+
+    curator_client.post(url(prompt, "edit"), posted(prompt))  # it is in force, and not used yet
+
+    assert enqueued == [("judge_anew", (str(prompt.account_id),))]
+    curator_client.post(url(default, "activate"), {"instead_of": prompt.pk})
+    assert len(enqueued) == 2
+
+
 # --- Try ---------------------------------------------------------------------------------------------------
 
 

@@ -299,8 +299,11 @@ def test_follow_a_paused_run_says_why_when_it_goes_on_and_has_its_buttons(curato
     assert "The AI server does not answer. Next try in 4 min." in page
     assert f'action="/processing/{run.pk}/continue"' in page
     assert f'action="/processing/{run.pk}/cancel"' in page
-    assert f'href="/processing/{run.pk}/budget"' in page
     assert f'action="/processing/{run.pk}/pause"' not in page
+    assert "a second" not in page
+    assert f'href="/processing/{run.pk}/budget"' not in page
+    ProcessingRun.objects.update(budget_usd=1)
+    assert f'href="/processing/{run.pk}/budget"' in curator_client.get(run_url(run, "processing_run")).text
 
 
 def test_follow_takes_few_queries(curator_client: Client, run: ProcessingRun):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
-from metadata import workflow
-from metadata.models import AIMetadata, MetadataHistory, PhotoEmbedding
+from metadata import bulk, workflow
+from metadata.models import AIMetadata, Decision, MetadataHistory, PhotoEmbedding
+from metadata.queue import ReviewFilter
+from tests.conftest import together
 from tests.factories import AIMetadataFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -193,24 +194,17 @@ def test_decide_on_a_version_that_never_was_changes_nothing(grace: User, enqueue
 def test_approve_by_many_at_once_has_exactly_one_winner(enqueued: Enqueued):
     words = AIMetadataFactory(described=True)
     people = [UserFactory(username=f"person{number}") for number in range(4)]
-    start, won, lost = threading.Barrier(len(people)), [], []
+    won, lost = [], []
 
     def decide(person: User) -> None:
         mine = AIMetadata.objects.get(pk=words.pk)
         try:
-            start.wait(timeout=10)
             workflow.approve(mine, by=person, version=1, changes={"ai_description": f"By {person}."})
             won.append(person.username)
         except workflow.AlreadyDecided as exc:
             lost.append(str(exc))
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=decide, args=(person,)) for person in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
+    together(*(lambda person=person: decide(person) for person in people))
 
     [winner] = won
     words = AIMetadata.objects.get()
@@ -220,3 +214,147 @@ def test_approve_by_many_at_once_has_exactly_one_winner(enqueued: Enqueued):
         lost == [f"{winner} was faster: the photo is now “approved”, with “By {winner}.”. Your text was not saved."] * 3
     )
     assert enqueued == [("embed_photo", (str(words.photo_id),))]
+
+
+# --- The decision's row -------------------------------------------------------------------------------------------
+
+
+def test_every_decision_is_a_row_that_its_step_names(words: AIMetadata, grace: User, enqueued: Enqueued):
+    made = [
+        workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom", "ai_tags": ["cat", "grey"]}),
+        workflow.reject(words, by=grace, version=2, reason="Other"),
+        workflow.approve(words, by=grace, version=3, changes={}),
+    ]
+
+    assert [(each.kind, each.params) for each in made] == [
+        ("edit", {"edited": ["ai_title"]}),
+        ("reject", {"reason": "Other"}),
+        ("approve", {}),
+    ]
+    for decision, step in zip(made, words.history.filter(version__gt=1).order_by("version"), strict=True):
+        assert (step.decision, decision.photo, decision.requested_by) == (decision, words, grace)
+        assert (decision.account, decision.state, decision.is_bulk) == (words.photo.account, "succeeded", False)
+        assert (decision.total, decision.done, decision.changed, decision.passed_over) == (1, 1, 1, 0)
+    approved = last_step(words)
+    assert (approved.previous_rejection_reason, approved.new_rejection_reason) == ("Other", "")
+    assert AIMetadata.objects.get().approved_at == approved.created_at
+
+
+def test_decide_too_late_leaves_no_decision(words: AIMetadata, grace: User, enqueued: Enqueued):
+    with pytest.raises(workflow.AlreadyDecided):
+        workflow.approve(words, by=grace, version=0, changes={})
+
+    assert not Decision.objects.exists()
+
+
+def test_edit_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enqueued):
+    workflow.edit(words, by=grace, version=1, changes={"ai_title": ""})
+
+    words = AIMetadata.objects.get()
+    assert (words.lane, words.doubts) == ("read", ["no_title"])
+
+
+def test_approve_writes_only_what_was_changed(words: AIMetadata, grace: User, enqueued: Enqueued):
+    stale = AIMetadata.objects.get()
+    workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom"})
+
+    workflow.approve(stale, by=grace, version=2, changes={"ai_alt_text": "A cat, grey"})
+
+    words = AIMetadata.objects.get()
+    assert (words.ai_title, words.ai_alt_text) == ("Tom", "A cat, grey")
+
+
+# --- Bursts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def burst(words: AIMetadata) -> list[AIMetadata]:
+    """The words and two frames beside them."""
+    frames = [AIMetadataFactory(described=True, ai_title="Its own", photo__album=words.photo.album) for _ in range(2)]
+    AIMetadata.objects.update(stack=words.pk)
+    words.refresh_from_db()
+    return [words, *sorted(frames, key=lambda frame: frame.pk)]
+
+
+def titles(frames: list[AIMetadata]) -> list[tuple[str, str]]:
+    rows = AIMetadata.objects.in_bulk([frame.pk for frame in frames])
+    return [(rows[frame.pk].review_status, rows[frame.pk].ai_title) for frame in frames]
+
+
+def test_approve_a_burst_writes_each_frame_and_names_where_it_came_from(
+    burst: list[AIMetadata], grace: User, enqueued: Enqueued
+):
+    first, *others = burst
+
+    decision = workflow.approve(first, by=grace, version=1, changes={"ai_title": "Tom"})
+
+    assert titles(burst) == [("approved", "Tom")] * 3
+    assert (decision.total, decision.done, decision.changed, decision.passed_over) == (3, 3, 3, 0)
+    assert decision.steps.get(came_from=None).metadata == first
+    for frame in others:
+        [step] = frame.history.filter(decision=decision)
+        frame.refresh_from_db()
+        assert (step.came_from, step.changed_by, step.version) == (first, "user:grace", 2)
+        assert (step.previous_title, step.new_title) == ("Its own", "Tom")
+        assert (frame.approved_by, frame.approved_at, frame.version) == ("user:grace", step.created_at, 2)
+    assert sorted(enqueued) == sorted(("embed_photo", (str(frame.photo_id),)) for frame in burst)
+
+
+def test_approve_one_frame_alone_leaves_the_others(burst: list[AIMetadata], grace: User, enqueued: Enqueued):
+    decision = workflow.approve(burst[0], by=grace, version=1, changes={}, members=False)
+
+    assert titles(burst) == [("approved", "A cat"), ("unreviewed", "Its own"), ("unreviewed", "Its own")]
+    assert (decision.total, decision.changed) == (1, 1)
+
+
+def test_approve_a_burst_leaves_what_was_decided_on_and_passes_over_words_by_hand(
+    burst: list[AIMetadata], grace: User, enqueued: Enqueued
+):
+    first, second, third = burst
+    extra = AIMetadataFactory(described=True, photo__album=first.photo.album, stack=first.pk)
+    workflow.reject(second, by=grace, version=1, reason="Other")
+    workflow.edit(third, by=grace, version=1, changes={"ai_title": "By hand"})
+
+    decision = workflow.approve(first, by=grace, version=1, changes={})
+
+    assert titles([*burst, extra]) == [
+        ("approved", "A cat"),
+        ("rejected", "Its own"),
+        ("unreviewed", "By hand"),
+        ("approved", "A cat"),
+    ]
+    assert (decision.total, decision.changed, decision.passed_over) == (3, 2, 1)
+
+
+def test_approve_a_burst_takes_along_what_only_a_decision_over_many_wrote(
+    burst: list[AIMetadata], grace: User, enqueued: Enqueued
+):
+    account = burst[0].photo.account
+    bulk.decide(account, by=grace, kind="add_tag", filter=ReviewFilter(), params={"tag": "wall"})
+
+    decision = workflow.approve(burst[0], by=grace, version=2, changes={})
+
+    assert decision.changed == 3
+    assert titles(burst) == [("approved", "A cat")] * 3
+
+
+def test_reject_one_frame_leaves_the_others(burst: list[AIMetadata], grace: User, enqueued: Enqueued):
+    workflow.reject(burst[0], by=grace, version=1, reason="Other")
+
+    assert [status for status, _ in titles(burst)] == ["rejected", "unreviewed", "unreviewed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_approve_a_burst_at_two_frames_at_once_has_one_winner_for_each(burst: list[AIMetadata], enqueued: Enqueued):
+    people = [UserFactory(username=name) for name in ("ada", "grace", "bob")]
+
+    def decide(person: User, frame: AIMetadata) -> None:
+        mine = AIMetadata.objects.get(pk=frame.pk)
+        with contextlib.suppress(workflow.AlreadyDecided):
+            workflow.approve(mine, by=person, version=1, changes={"ai_title": f"By {person}"})
+
+    together(*(lambda pair=pair: decide(*pair) for pair in zip(people, burst, strict=True)))
+
+    [decision] = Decision.objects.all()  # the losers' frames had been approved with the winner's
+    assert titles(burst) == [("approved", f"By {decision.requested_by}")] * 3
+    assert sorted(MetadataHistory.objects.filter(source="person").values_list("version", flat=True)) == [2, 2, 2]

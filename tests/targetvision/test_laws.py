@@ -57,6 +57,11 @@ LAWS = [
     Law("smugmug/pacing.py", ("django", "targetvision")),
     Law("metadata/describe/*", ("django", "targetvision", "smugmug")),
     Law("metadata/workflow.py", NETWORK),
+    Law("metadata/steps.py", NETWORK),
+    Law("metadata/bursts.py", NETWORK),
+    Law("metadata/chunks.py", NETWORK),
+    Law("metadata/undoing.py", NETWORK),
+    Law("metadata/bulk.py", NETWORK),
     Law("metadata/claims.py", NETWORK),
     Law("metadata/selection.py", NETWORK),
     Law("metadata/vectors.py", NETWORK),
@@ -67,7 +72,8 @@ LAYERS = (
     {"oauth", "sync", "images", "members", "claims", "process", "library", "history", "search", "export", "publish"}
     | {"facts", "prompts", "notes", "preview", "audit", "privacy", "activity", "cards"}
     | {"selection", "vectors", "calls", "outages", "money", "ledger", "purse", "engine"},
-    {"jobs", "workflow"},
+    {"steps", "rewording", "kinds", "bursts", "undoing", "chunks"},
+    {"jobs", "workflow", "bulk"},
     {"forms"},
     {"views", "account_views", "api", "admin", "urls", "management"},
 )

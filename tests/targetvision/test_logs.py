@@ -132,7 +132,7 @@ def test_work_on_a_library_logs_ids_and_no_secret(account: Account, describer: A
     try:
         mirrored, _ = sync.start(account, by=None)
         sync.carry_on(mirrored, client=oauth.connect(account), seconds=60)
-        run, _ = process.start(account, by=None, limit=3, describer=describer)
+        run, _ = process.start(account, by=None, wish=process.Wish(limit=3), describer=describer)
         process.carry_on(run, describer=describer, client=oauth.connect(account), seconds=60)
     finally:
         logging.getLogger().removeHandler(monitor)

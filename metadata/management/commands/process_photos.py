@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from metadata import jobs, money, process, prompts, selection
+from metadata import jobs, money, process, prompts, selection, stacks
 from metadata.models import AIMetadata, ProcessingRun
 from metadata.process import Wish
 from smugmug import oauth
@@ -62,6 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Enqueued: run {run.pk}.")
         else:
             self._work(run)
+            stacks.catch_up(run.account)
             self.stdout.write(summary(run))
             sys.exit(runs.status(run))
 

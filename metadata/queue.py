@@ -1,0 +1,391 @@
+"""Which words are shown for review, to whom, and in which order. Reads only, but for the claim on what is shown next.
+
+Lists go on by a cursor that holds the last row's place in the order: whatever is decided meanwhile, nothing is skipped
+and nothing comes twice. Each list is read from an index as far as it is shown, one branch for each library.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.lookups import GreaterThan, LessThan
+
+from metadata import review_claims
+from metadata.forms_review import FilterForm, Order, Status
+from metadata.models import AIMetadata
+from metadata.models.words import SURENESS
+from smugmug.models import Account, AlbumPhoto
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+COUNT_TO = 10_000  # beyond that a page shows "10,000+"
+COUNT_SECONDS = 60
+FEW = 1_000  # are counted in a few milliseconds
+NO_CONFIDENCE = -1.0  # as in SURENESS
+ONE_DAY = datetime.timedelta(days=1)
+
+Rows = QuerySet[AIMetadata]
+
+
+class BadFilter(ValueError):
+    """A filter that makes no sense; str() is a sentence for the person."""
+
+
+@dataclass(frozen=True)
+class ReviewFilter:
+    """What is asked for. Nothing in it changes its meaning later: no "today", no "mine"."""
+
+    account: str = ""  # its nickname; none: all libraries of the person
+    status: str = Status.WAITING.value
+    album: UUID | None = None
+    after: datetime.date | None = None  # taken on that day or later
+    before: datetime.date | None = None  # taken on that day or earlier
+    lane: str = ""
+    tag: str = ""
+    category: str = ""
+    model: str = ""
+    prompt: str = ""  # name and version
+    text: str = ""
+    order: str = ""  # none: the page's own
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> tuple[Self, dict[str, str]]:
+        """From an address: as much of the filter as makes sense, and a sentence for each part that does not.
+
+        For pages that show. What changes rows must not go on with a part of a filter: see `read_text`.
+        """
+        form = FilterForm(data)
+        form.is_valid()
+        return cls(**form.values), form.sentences
+
+    @classmethod
+    def read_text(cls, text: str) -> Self:
+        """From what `text_form` gave; BadFilter where any of it makes no sense."""
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=len(fields(cls)))
+        except ValueError:
+            raise BadFilter("That is no filter.") from None
+        if len(dict(pairs)) < len(pairs):
+            raise BadFilter("That filter asks for one thing twice.")
+        return cls.from_json(dict(pairs))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From what `to_json` gave; BadFilter where any of it makes no sense."""
+        unknown = set(data) - {field.name for field in fields(cls)}
+        if unknown:
+            raise BadFilter(f"There is no filter by “{min(unknown)[:40]}”.")
+        found, sentences = cls.read(data)
+        if sentences:
+            raise BadFilter(" ".join(sentences.values()))
+        return found
+
+    def to_json(self) -> dict[str, str]:
+        """All of it, to be kept in a row."""
+        return {name: "" if value is None else str(value) for name, value in asdict(self).items()}
+
+    def query(self) -> dict[str, str]:
+        """For an address: what is not as it is without one, always in the same order."""
+        usual = ReviewFilter().to_json()
+        return {name: value for name, value in self.to_json().items() if value != usual[name]}
+
+    def text_form(self) -> str:
+        """The same as one string, for an address or a hidden field."""
+        return urlencode(self.query())
+
+    def without(self, name: str) -> Self:
+        """The same filter, but for that part."""
+        return replace(self, **{name: getattr(ReviewFilter(), name)})
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves out anything that waits for review."""
+        return bool(self.without("order").query())
+
+
+# --- Which words ---------------------------------------------------------------------------------------------
+
+
+def words(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> Rows:
+    """The words that the filter finds where the person may decide; with to_change=False where they may look."""
+    return matching(accounts_of(user, wanted, to_change=to_change), wanted)
+
+
+def accounts_of(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> list[int]:
+    """The libraries that the filter is about, as far as the person may change them (or see them)."""
+    accounts = Account.objects.changeable_by(user) if to_change else Account.objects.visible_to(user)
+    if wanted.account:
+        accounts = accounts.filter(nickname=wanted.account)
+    return list(accounts.order_by("pk").values_list("pk", flat=True))
+
+
+def matching(accounts: Collection[int], wanted: ReviewFilter) -> Rows:
+    """The words in these libraries that the filter finds, in no order, every frame of a burst for itself.
+
+    For jobs, which act for nobody; the filter's own library plays no part.
+    """
+    rows = AIMetadata.objects.filter(_state(wanted.status), photo__removed_at=None)
+    # "=" keeps the order of the index, which IN does not.
+    rows = rows.filter(account=next(iter(accounts))) if len(accounts) == 1 else rows.filter(account__in=accounts)
+    for name, condition in _CONDITIONS.items():
+        if value := getattr(wanted, name):
+            rows = rows.filter(condition(value))
+    return rows
+
+
+def _state(status: str) -> Q:
+    described = Q(processing_status=AIMetadata.Processing.COMPLETED)
+    if status == Status.ALL:
+        return described
+    if status == Status.WAITING:
+        return described & Q(review_status=AIMetadata.Review.UNREVIEWED)
+    return Q(review_status=status)
+
+
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+
+
+def _in_album(album: UUID) -> Q:
+    return Q(photo__in=AlbumPhoto.objects.filter(album=album).values("photo"))
+
+
+def _with_text(text: str) -> Q:
+    names = ("ai_title", "ai_description", "ai_alt_text", "photo__filename")
+    found = Q(ai_tags__contains=[text])
+    for name in names:
+        found |= Q(**{f"{name}__icontains": text})
+    return found
+
+
+_CONDITIONS: dict[str, Callable[[Any], Q]] = {
+    "album": _in_album,
+    "after": lambda day: Q(sort_at__gte=_midnight(day)),
+    "before": lambda day: Q(sort_at__lt=_midnight(day + ONE_DAY)),
+    "lane": lambda lane: Q(lane=lane),
+    "tag": lambda tag: Q(ai_tags__contains=[tag]),
+    "category": lambda category: Q(ai_categories__contains=[category]),
+    "model": lambda model: Q(model=model),
+    "prompt": lambda prompt: Q(prompt=prompt),
+    "text": _with_text,
+}
+
+
+# --- In which order --------------------------------------------------------------------------------------------
+
+
+def _key(order: str) -> Any:
+    return F("sort_at") if order == Order.OLDEST else SURENESS
+
+
+def _place(row: AIMetadata, order: str) -> Any:
+    """What the order puts the row by, before its id."""
+    if order == Order.OLDEST:
+        return row.sort_at
+    return NO_CONFIDENCE if row.confidence_score is None else row.confidence_score
+
+
+def order_of_page(wanted: ReviewFilter) -> str:
+    """What a page of many shows first: where one approves in bulk, the surest."""
+    return wanted.order or (Order.SUREST.value if wanted.status == Status.WAITING else Order.OLDEST.value)
+
+
+def in_order(rows: Rows, order: str, *, backwards: bool = False) -> Rows:
+    """The rows in that order, or in its reverse."""
+    if (order == Order.SUREST) != backwards:
+        return rows.order_by(_key(order).desc(), "-pk")
+    return rows.order_by(_key(order).asc(), "pk")
+
+
+def beyond(rows: Rows, order: str, place: tuple[Any, UUID], *, backwards: bool = False) -> Rows:
+    """Those that come after that place (a row's key and id) in the order, or before it."""
+    comparison = LessThan if (order == Order.SUREST) != backwards else GreaterThan
+    return rows.filter(comparison(_pair(_key(order), F("pk")), _pair(Value(place[0]), Value(place[1]))))
+
+
+def _pair(key: Any, pk: Any) -> Func:
+    """Compared as a whole, so that the index is entered at the very place."""
+    return Func(key, pk, function="ROW", output_field=TextField())
+
+
+def first_frames(rows: Rows) -> Rows:
+    """Of each burst one frame alone: its first, else, where that is not among the rows, the earliest of them."""
+    earlier = LessThan(_pair(F("sort_at"), F("pk")), _pair(OuterRef("sort_at"), OuterRef("pk")))
+    ahead = rows.filter(stack=OuterRef("stack")).filter(Q(pk=OuterRef("stack")) | earlier)
+    return rows.filter(Q(stack=None) | Q(pk=F("stack")) | ~Exists(ahead))
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page begins (after the place) or ends (before it)."""
+
+    place: tuple[Any, UUID]
+    is_before: bool = False
+
+    def __str__(self) -> str:
+        key, pk = self.place
+        text = key.isoformat() if isinstance(key, datetime.datetime) else repr(key)
+        return f"{'before' if self.is_before else 'after'}_{text}_{pk}"
+
+    @classmethod
+    def read(cls, text: str, order: str) -> Cursor | None:
+        """From what str() gave for the same order; None for anything else."""
+        direction, _, rest = text.partition("_")
+        key, _, pk = rest.partition("_")
+        try:
+            place = (_read_key(key, order), UUID(pk))
+        except ValueError:
+            return None
+        return cls(place, direction == "before") if direction in {"before", "after"} else None
+
+
+def _read_key(text: str, order: str) -> datetime.datetime | float:
+    if order != Order.OLDEST:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
+        return number
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows with their photos, in order, and the cursors of the pages beside them ("" where there is none)."""
+
+    rows: list[AIMetadata]
+    next_cursor: str = ""
+    previous_cursor: str = ""
+
+
+def page(user: User, wanted: ReviewFilter, cursor: str, size: int, *, to_change: bool = True) -> Page:
+    """At most `size` rows from the cursor on: three queries. What is waiting shows each burst once.
+
+    A cursor that makes no sense, or behind which nothing is left, gives the first page.
+    """
+    order = order_of_page(wanted)
+    accounts = accounts_of(user, wanted, to_change=to_change)
+    here = Cursor.read(cursor, order)
+    backwards = bool(here and here.is_before)
+    rows = _read(accounts, wanted, order, here, size + 1)
+    if here and (not rows or (backwards and len(rows) <= size)):
+        here, backwards = None, False
+        rows = _read(accounts, wanted, order, None, size + 1)
+    has_more, rows = len(rows) > size, rows[:size]
+    if backwards:
+        rows.reverse()
+    return Page(
+        rows,
+        next_cursor=_cursor(rows, order) if has_more or backwards else "",
+        previous_cursor=_cursor(rows, order, is_before=True) if here and rows else "",
+    )
+
+
+def _cursor(rows: list[AIMetadata], order: str, *, is_before: bool = False) -> str:
+    row = rows[0] if is_before else rows[-1]
+    return str(Cursor((_place(row, order), row.pk), is_before))
+
+
+def _read(
+    accounts: list[int],
+    wanted: ReviewFilter,
+    order: str,
+    cursor: Cursor | None,
+    count: int,
+    *,
+    narrowed: Callable[[Rows], Rows] = lambda rows: rows,
+) -> list[AIMetadata]:
+    """The first `count` rows beyond the cursor, with their photos; backwards from it where it ends the page."""
+    backwards = bool(cursor and cursor.is_before)
+
+    def branch(account: int) -> Rows:
+        rows = matching([account], wanted)
+        rows = narrowed(first_frames(rows) if wanted.status == Status.WAITING else rows)
+        rows = beyond(rows, order, cursor.place, backwards=backwards) if cursor else rows
+        return in_order(rows, order, backwards=backwards)
+
+    if not accounts:
+        return []
+    if len(accounts) == 1:
+        return list(_with_photos(branch(accounts[0]))[:count])
+    first, *others = (branch(account).values("pk")[:count] for account in accounts)
+    rows = AIMetadata.objects.filter(pk__in=first.union(*others, all=True))
+    return list(_with_photos(in_order(rows, order, backwards=backwards))[:count])
+
+
+def _with_photos(rows: Rows) -> Rows:
+    """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
+    return rows.select_related("photo__album").prefetch_related("photo__account")
+
+
+# --- One photo after the other -----------------------------------------------------------------------------------
+
+
+def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, count: int = 6) -> list[AIMetadata]:
+    """What to show the person next, and the photos to have ready behind it; the first is claimed for them.
+
+    Nothing that is being shown to somebody else is among it, so that it may be empty while words still wait. It goes
+    to the end of the order and no further: from the beginning again with after=None.
+    """
+    order = wanted.order or Order.OLDEST.value
+    accounts = accounts_of(user, wanted)
+    cursor = Cursor((_place(after, order), after.pk)) if after else None
+    while rows := _read(accounts, wanted, order, cursor, count, narrowed=review_claims.free_for(user)):
+        for number, row in enumerate(rows):
+            if review_claims.show(user, row):
+                return rows[number:]
+    return []
+
+
+def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMetadata | None:
+    """What stands before it in the order in which photos are shown, whoever else is being shown it."""
+    order = wanted.order or Order.OLDEST.value
+    cursor = Cursor((_place(before, order), before.pk), is_before=True)
+    return next(iter(_read(accounts_of(user, wanted), wanted, order, cursor, 1)), None)
+
+
+# --- How many ----------------------------------------------------------------------------------------------------
+
+
+def count(user: User, wanted: ReviewFilter, cap: int = COUNT_TO, *, to_change: bool = True) -> tuple[int, bool]:
+    """How many the filter finds, each frame of a burst counted, and whether there are more than `cap`.
+
+    May be a minute old.
+    """
+    accounts = accounts_of(user, wanted, to_change=to_change)
+    asked = f"{accounts}:{cap}:{wanted.without('order').text_form()}"
+    key = f"review-count:{hashlib.sha256(asked.encode()).hexdigest()}"
+    found = cache.get_or_set(key, lambda: matching(accounts, wanted)[: cap + 1].count(), timeout=COUNT_SECONDS) or 0
+    return min(found, cap), found > cap
+
+
+def count_lanes(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> dict[str, tuple[int, bool]]:
+    """The same for each lane, whatever lane the filter names."""
+    return {lane: count(user, replace(wanted, lane=lane), to_change=to_change) for lane in AIMetadata.Lane.values}
+
+
+def count_waiting(user: User) -> int:
+    """How many words wait for the person, at most COUNT_TO + 1; more than a FEW may be counted a minute ago."""
+    key = f"review-waiting:{user.pk}"
+    known: int | None = cache.get(key)
+    if known is not None:
+        return known
+    found = matching(accounts_of(user, ReviewFilter()), ReviewFilter())[: COUNT_TO + 1].count()
+    if found > FEW:
+        cache.set(key, found, timeout=COUNT_SECONDS)
+    return found

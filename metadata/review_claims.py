@@ -1,0 +1,99 @@
+"""Whom a photo is shown to just now, so that nobody else is shown it as their next.
+
+A claim is soft: it binds nobody who opens a photo by its address and decides. By the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+
+from metadata.models import AIMetadata, ReviewClaim
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+SECONDS = 120
+
+# Whoever finds a claim of somebody else that is still good changes nothing.
+TAKE = """
+INSERT INTO metadata_reviewclaim AS claim (words_id, user_id, until)
+SELECT id, %s, clock_timestamp() + make_interval(secs => %s) FROM ai_metadata WHERE id = %s
+ON CONFLICT (words_id) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
+WHERE claim.user_id = excluded.user_id OR claim.until < clock_timestamp()
+"""
+
+
+def show(user: User, words: AIMetadata) -> bool:
+    """The words are shown to the person: theirs for SECONDS, and what was shown to them before is let go.
+
+    False where they are being shown to somebody else, or are gone; then nothing has changed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, [user.pk, SECONDS, words.pk])
+        is_ours = bool(cursor.rowcount)
+    if is_ours:
+        _let_go(user, {words.pk})
+    return is_ours
+
+
+# A statement of its own, which waits for nobody: who waits for a row while holding others could wait for ever.
+LET_GO = """
+DELETE FROM metadata_reviewclaim WHERE words_id IN (
+    SELECT words_id FROM metadata_reviewclaim WHERE user_id = %s AND words_id <> ALL(%s) FOR UPDATE SKIP LOCKED
+) AND user_id = %s
+"""
+
+
+def _let_go(user: User, kept: Collection[UUID]) -> None:
+    """All that was shown to the person but for these; what somebody is just taking over is theirs anyway."""
+    with connection.cursor() as cursor:
+        cursor.execute(LET_GO, [user.pk, list(kept), user.pk])
+
+
+# In the order of ids, so that two who take several wait for each other and never in a ring.
+HOLD = """
+INSERT INTO metadata_reviewclaim AS claim (words_id, user_id, until)
+SELECT id, %s, clock_timestamp() + make_interval(secs => %s) FROM ai_metadata WHERE id = ANY(%s) ORDER BY id
+ON CONFLICT (words_id) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
+WHERE claim.user_id = excluded.user_id OR claim.until < clock_timestamp()
+RETURNING words_id
+"""
+
+
+def hold(user: User, rows: Collection[UUID]) -> set[UUID]:
+    """Several words at once, what is on show and what is ready behind it: those that are now the person's.
+
+    The others are being shown to somebody else, or are gone. What else was shown to the person is let go.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, [user.pk, SECONDS, list(rows)])
+        ours = {pk for (pk,) in cursor.fetchall()}
+    _let_go(user, ours)
+    return ours
+
+
+def release(user: User) -> None:
+    """The person has left: what was shown to them may be shown to others."""
+    _let_go(user, ())
+
+
+def free_for(user: User) -> Callable[[QuerySet[AIMetadata]], QuerySet[AIMetadata]]:
+    """Narrows rows to those that are not being shown to somebody else."""
+
+    def narrowed(rows: QuerySet[AIMetadata]) -> QuerySet[AIMetadata]:
+        others = ReviewClaim.objects.filter(words=OuterRef("pk"), until__gte=Now()).exclude(user=user)
+        return rows.filter(~Exists(others))
+
+    return narrowed
+
+
+def holder(user: User, words: AIMetadata) -> str:
+    """The name of the other person that the words are being shown to just now; "" for nobody."""
+    others = ReviewClaim.objects.filter(words=words.pk, until__gte=Now()).exclude(user=user)
+    return others.values_list("user__username", flat=True).first() or ""
