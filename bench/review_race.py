@@ -48,7 +48,11 @@ def compete(address: str, photos: int) -> bool:
     rows = list(AIMetadata.objects.for_review().filter(stack=None).order_by("sort_at", "pk")[:photos])
     started = time.monotonic()
     with pages(address, people) as opened:
-        outcomes = [race(opened, row, number) for number, row in enumerate(rows)]
+        outcomes = []
+        for number, row in enumerate(rows):
+            outcomes.append(race(opened, row, number))
+            if number % 50 == 49:
+                print(f"{number + 1} photos, {time.monotonic() - started:.0f} s", flush=True)
     wins = Counter(outcome.winner.who for outcome in outcomes)
     texts = sum(bool(outcome.loser.text) for outcome in outcomes)
     found = faults(rows, outcomes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Func, Q, Window
 from django.db.models.functions import Lag
 from django.utils.text import get_text_list
@@ -33,8 +33,12 @@ GAP = datetime.timedelta(seconds=10)  # from one frame to the next
 ALIKE = 10  # of 64 bits by which the pictures of two frames in a row may differ
 DRIFT = 14  # and from the first frame: cameras whose clock was never set give all pictures the same second
 MOST_FRAMES = 50
-ROWS_A_STATEMENT = 500
 IN_TIME = ("photo__date_taken", "photo__filename", "pk")
+
+WRITE = """
+UPDATE ai_metadata SET stack = given.stack
+FROM unnest(%s::uuid[], %s::uuid[]) AS given (id, stack) WHERE ai_metadata.id = given.id
+"""
 
 
 class Frame(NamedTuple):
@@ -67,12 +71,13 @@ def restack(album_id: UUID) -> int:
         Frame(*row) for row in _frames().filter(photo__album=album_id).order_by(*IN_TIME).values_list(*columns)
     )
     stands = dict(rows.filter(stack__isnull=False).values_list("pk", "stack"))
-    changed = sorted(pk for pk in {*found, *stands} if found.get(pk) != stands.get(pk))
-    for start in range(0, len(changed), ROWS_A_STATEMENT):
-        batch = changed[start : start + ROWS_A_STATEMENT]
-        # Locked in the order of ids, as whoever decides on many does it.
-        list(rows.filter(pk__in=batch).order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))
-        AIMetadata.objects.bulk_update([AIMetadata(pk=pk, stack=found.get(pk)) for pk in batch], ["stack"])
+    changed = [pk for pk in {*found, *stands} if found.get(pk) != stands.get(pk)]
+    if not changed:
+        return 0
+    # Locked in the order of ids, as whoever decides on many does it.
+    list(rows.filter(pk__in=changed).order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, [changed, [found.get(pk) for pk in changed]])
     return len(changed)
 
 

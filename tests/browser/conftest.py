@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,14 @@ def open_page(browser: Browser, live: str) -> Iterator[OpenPage]:
     """A new page, in a context of its own; `user` is signed in, `refusals` are the statuses the test provokes."""
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
+    under_way: set[Request] = set()
 
     def open_page(*, user: User | None = None, refusals: tuple[int, ...] = (), **options: Any) -> Page:
         context = browser.new_context(**{"base_url": live, "viewport": DESK, "reduced_motion": "reduce", **options})
         contexts.append(context)
+        context.on("request", lambda request: under_way.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            context.on(end, lambda request: under_way.discard(request))
         if user:
             cookie = signed_in(user).cookies[django_settings.SESSION_COOKIE_NAME]
             context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live}])
@@ -97,9 +102,18 @@ def open_page(browser: Browser, live: str) -> Iterator[OpenPage]:
         return _watched(context.new_page(), live, troubles, refusals)
 
     yield open_page
+    _wait_for_the_last(contexts, under_way)
     for context in contexts:
         context.close()
     assert troubles == []
+
+
+def _wait_for_the_last(contexts: list[BrowserContext], under_way: set[Request]) -> None:
+    """Let what pages ask for behind themselves be answered: the database is emptied next, and cannot be meanwhile."""
+    deadline = time.monotonic() + WAIT_MILLISECONDS / 1_000
+    pages = [page for context in contexts for page in context.pages]
+    while pages and under_way and time.monotonic() < deadline:
+        pages[0].wait_for_timeout(20)
 
 
 def _watched(page: Page, ours: str, troubles: list[str], refusals: tuple[int, ...]) -> Page:

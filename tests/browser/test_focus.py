@@ -60,6 +60,11 @@ def saved(page: Page, act: Callable[[], None]) -> None:
         act()
 
 
+def all_saved(page: Page, *, left: int) -> None:
+    """Wait until everything is saved, after which so many photos still wait."""
+    expect(page.locator("#waiting-count")).to_have_text(re.compile(rf"^{left}\b"))
+
+
 def stands(words: AIMetadata) -> AIMetadata:
     words.refresh_from_db()
     return words
@@ -187,7 +192,7 @@ def test_press_u_undoes_the_last_decision_and_again_the_one_before(page: Page, q
     page.keyboard.press("r")
     saved(page, lambda: page.keyboard.press("1"))
     expect(title(page)).to_have_text(queue[2].photo.name)
-    page.wait_for_load_state("networkidle")
+    all_saved(page, left=COUNT - 2)
     page.keyboard.press("u")
     expect(title(page)).to_have_text(queue[1].photo.name)
     expect(said(page)).to_have_text(f"Undone: “{queue[1].photo.name}” is as it was.")
@@ -230,8 +235,8 @@ def test_decide_while_the_server_cannot_be_reached_goes_on_and_saves_later(
     page.unroute(APPROVE, busy)
     page.get_by_role("button", name="Try now").click()
 
+    all_saved(page, left=COUNT - 2)
     expect(page.locator("#tray")).to_be_empty()
-    page.wait_for_load_state("networkidle")
     assert states(queue)[:3] == ["approved", "approved", "unreviewed"]
     assert queue[0].ai_description == "Typed."
 
@@ -329,8 +334,8 @@ def test_sign_in_again_in_another_tab_saves_what_was_decided_meanwhile(
     tab.wait_for_url("**/review/**")
     page.get_by_role("button", name="Try now").click()
 
+    all_saved(page, left=COUNT - 1)
     expect(page.locator("#tray")).to_be_empty()
-    page.wait_for_load_state("networkidle")
     assert (stands(queue[0]).review_status, queue[0].ai_description) == ("approved", "Typed while signed out.")
 
 
@@ -338,7 +343,7 @@ def test_press_a_twice_at_once_decides_on_two_photos_once_each(page: Page, queue
     page.keyboard.press("a")
     page.keyboard.press("a")
     expect(title(page)).to_have_text(queue[2].photo.name)
-    page.wait_for_load_state("networkidle")
+    all_saved(page, left=COUNT - 2)
 
     assert states(queue)[:3] == ["approved", "approved", "unreviewed"]
     assert Decision.objects.count() == 2
@@ -363,8 +368,8 @@ def test_show_the_next_photo_asks_for_no_picture_and_waits_for_nothing(page: Pag
 
 def test_go_on_holds_what_is_ready_and_lets_go_of_what_was_decided(page: Page, queue: list[AIMetadata]) -> None:
     saved(page, lambda: page.keyboard.press("a"))
-    saved(page, lambda: page.keyboard.press("a"))
-    page.wait_for_load_state("networkidle")
+    with page.expect_response(re.compile("/review/cards")):
+        saved(page, lambda: page.keyboard.press("a"))
 
     held = set(ReviewClaim.objects.values_list("words", flat=True))
     assert queue[0].pk not in held

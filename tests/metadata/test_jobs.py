@@ -343,3 +343,4 @@ def test_cron_enqueues_both_reconcilers_every_few_seconds():
     assert found >= {("resume_stalled_syncs", "smugmug", 15), ("resume_stalled_processing", "metadata", 15)}
     assert ("resume_stalled_decisions", "metadata", 15) in found
     assert ("start_due_syncs", "smugmug", 60) in found
+    assert ("restack_all_behind", "metadata", 3600) in found

@@ -59,6 +59,14 @@ class TestRun:
         assert "Succeeded: 3 described, 0 skipped, 0 failed of 3, in " in out
         assert " s with fake-1." in out
 
+    def test_run_stacks_the_bursts_that_it_described(self, mirror: Callable[..., Album], enqueued: Enqueued):
+        mirror("Flight and Space")
+
+        exit_status()
+
+        assert AIMetadata.objects.filter(stack__isnull=False).count() == 5
+        assert enqueued == []
+
     def test_run_with_a_failed_photo_ends_with_3_and_says_why(
         self, food: Album, describer: FakeDescriber, capsys: pytest.CaptureFixture[str]
     ):

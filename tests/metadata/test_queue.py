@@ -336,3 +336,24 @@ def test_lanes_are_counted_each_for_itself(library_of_ada: Account):
     found = queue.count_lanes(library_of_ada.owner, ReviewFilter(tag="dog", lane="glance"))
 
     assert found == {"glance": (0, False), "read": (1, False), "look": (1, False)}
+
+
+def test_waiting_are_counted_anew_each_time_as_long_as_they_are_few(
+    library_of_ada: Account, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(queue, "FEW", 2)
+    found = []
+    for _ in range(4):
+        words_in(library_of_ada)
+        found.append(queue.count_waiting(library_of_ada.owner))
+
+    assert found == [1, 2, 3, 3]
+    assert queue.count_waiting(AccountFactory().owner) == 0
+
+
+def test_waiting_are_counted_no_further_than_a_page_shows(library_of_ada: Account, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(queue, "COUNT_TO", 1)
+    for _ in range(3):
+        words_in(library_of_ada)
+
+    assert queue.count_waiting(library_of_ada.owner) == 2

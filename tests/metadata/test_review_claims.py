@@ -116,6 +116,16 @@ def test_show_of_words_that_are_gone_claims_nothing(ada: Any, library_of_ada: Ac
 
 
 @pytest.mark.django_db
+def test_hold_takes_what_nobody_else_is_shown_and_lets_go_of_the_rest(ada: Any, grace: Any, rows: list[AIMetadata]):
+    review_claims.show(grace, rows[1])
+    review_claims.show(ada, rows[2])
+
+    assert review_claims.hold(ada, [rows[0].pk, rows[1].pk]) == {rows[0].pk}
+
+    assert claims() == {rows[0].pk: "ada", rows[1].pk: "grace"}
+
+
+@pytest.mark.django_db
 def test_claim_of_another_person_binds_nobody_who_decides(ada: Any, grace: Any, rows: list[AIMetadata]):
     queue.next_for(ada, ALL)
 
