@@ -27,8 +27,8 @@ from targetvision.models import RunState
 logger = logging.getLogger(__name__)
 
 PICKED = 20_000  # ids that are looked up at a time
-HELD_SECONDS = 0.08  # that a chunk holds its rows; another curator waits as long at most, and a little
-FIRST, LEAST, MOST = 500, 200, 5_000  # rows in a chunk
+HELD_SECONDS = 0.07  # that a chunk holds its rows; another curator waits as long at most, and a little
+FIRST, LEAST, MOST = 500, 50, 5_000  # rows in a chunk
 NOBODY = "The account of the person who decided is gone."
 
 Kind = Decision.Kind
@@ -48,7 +48,7 @@ class Pace:
         """From the rows that the last one had, and for how long it held them."""
         if rows < self.size and seconds < HELD_SECONDS:
             return  # it was the rest
-        wanted = int(rows * HELD_SECONDS / max(seconds, 0.001))
+        wanted = round(rows * HELD_SECONDS / max(seconds, 0.001))
         self.size = max(LEAST, min(wanted, 2 * self.size, MOST))
 
 
