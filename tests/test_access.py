@@ -113,7 +113,7 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:say_once_offer": (ANYBODYS_FORM, NOT_AT_ALL),
     "metadata:dismiss_say_once": (NOT_AT_ALL, (GATE,) * 5),
     "metadata:take": (NOT_AT_ALL, CURATORS_FORM),
-    "metadata:describe_again": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:describe_again": (NOT_AT_ALL, CURATORS_FORM),  # its run is under way already
     "metadata:undo_last": (NOT_AT_ALL, (GATE, 422, 422, 422, 422)),
     "metadata:review_cards": (EVERYONE, NOT_AT_ALL),
     "metadata:review_counts": (EVERYONE, NOT_AT_ALL),

@@ -472,8 +472,9 @@ def test_carry_on_when_the_slice_ends_gives_photos_back_and_goes_on_later(
 ):
     mirror("Food")
     run, slow = new_run(), Slow()
+    slow.seconds = 0.3
 
-    over = work(run, by=slow, seconds=0.04)
+    over = work(run, by=slow, seconds=0.5)
 
     assert over is False
     assert run.state == RunState.RUNNING

@@ -123,9 +123,7 @@ def test_choose_a_filter_offers_what_there_is_and_keeps_what_is_asked_for(
     assert f'action="{reverse("metadata:grid")}"' in response.text
 
 
-def test_choose_a_filter_with_two_libraries_asks_for_which(
-    library_of_ada: Account, curator_client: Client, grace: User
-):
+def test_choose_a_filter_with_two_libraries_asks_for_which(library_of_ada: Account, curator_client: Client):
     other = MembershipFactory(user=User.objects.get(username="grace"), role="curator").account
 
     response = curator_client.get("/review/filters")
