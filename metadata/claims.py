@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from metadata.describe import Answer, Brief
 from metadata.models import WORDS, AIMetadata, MetadataHistory, PhotoEmbedding, ProcessingRun
 from metadata.prompts import Briefing
 from smugmug.models import Photo
+from targetvision.models import database_time
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +92,7 @@ def _claim(row: AIMetadata, until: datetime.datetime, briefing: Briefing) -> Cla
 
 def _lease_end() -> datetime.datetime:
     """CLAIM_SECONDS from now by the database's clock, which is the same for all machines."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime.datetime = cursor.fetchone()[0]
-    return now + datetime.timedelta(seconds=settings.CLAIM_SECONDS)
+    return database_time() + datetime.timedelta(seconds=settings.CLAIM_SECONDS)
 
 
 def renew(claims: Sequence[Claim]) -> dict[UUID, Claim]:

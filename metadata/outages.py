@@ -16,11 +16,11 @@ from metadata.calls import LONGEST_HOLD
 from metadata.describe import DescribeError, Outage, Refused, Rejected, UnusablePicture
 from smugmug.client import SmugMugError, SmugMugRefused, SmugMugUnavailable
 from smugmug.oauth import NotConfigured
+from targetvision.models import pause_seconds
 
 IN_A_ROW = 5  # failures of a server without an answer between them
 OF_ONE_PHOTO = 3  # failures at one photo while others are answered: then it is the photo's doing
 LIMITED_FOR = 120  # seconds of being told to wait, and no answer
-PAUSES = (60, 120, 300, 600, 900)  # seconds, one after the other while nothing gets done; the last again and again
 MENDED_BY_PEOPLE = 900  # seconds until a key, a quota or a setting is tried again
 AT_THIS_PHOTO = (
     "The AI server answered for other photos, but failed at this one again and again. "
@@ -115,4 +115,4 @@ class Outages:
 
     @property
     def _next_pause(self) -> float:
-        return PAUSES[min(self.pauses, len(PAUSES) - 1)]
+        return pause_seconds(self.pauses)

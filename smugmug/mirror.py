@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -93,14 +93,6 @@ def _album(account: Account, album: RemoteAlbum) -> Album:
         listed_at=Now(),
         **{name: getattr(album, name) for name in ALBUM_FIELDS if hasattr(album, name)},
     )
-
-
-def database_time() -> datetime.datetime:
-    """Now, by the clock that all machines share."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime.datetime = cursor.fetchone()[0]
-    return now
 
 
 @transaction.atomic

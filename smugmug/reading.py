@@ -35,7 +35,7 @@ from smugmug.client import (
 from smugmug.flight import Flight, PagedList
 from smugmug.models import Album, Photo, SyncRun
 from smugmug.records import RemoteAlbum, RemoteImage
-from targetvision.models import RunError
+from targetvision.models import RunError, database_time
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -203,7 +203,7 @@ class Reading:
             self.flight,
             partial(self.client.images_page, album.album_key, slim=slim),
             key=lambda image: image.key,
-            on_end=partial(self._album_is_read, album, mirror.database_time(), slim),
+            on_end=partial(self._album_is_read, album, database_time(), slim),
         )
 
     def _read_again(self) -> None:

@@ -21,7 +21,7 @@ from smugmug.client import ClockOff, SmugMugClient, SmugMugError, SmugMugRefused
 from smugmug.models import Account, SyncRun
 from smugmug.reading import ALBUM_LIST, Lost, Reading
 from targetvision import logs
-from targetvision.models import RunState
+from targetvision.models import RunState, pause_seconds
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HOUR = datetime.timedelta(hours=1)
-PAUSES = (60, 120, 300, 600, 900)  # seconds, one after the other while SmugMug is away; the last again and again
 
 
 class TooManyStarts(Exception):
@@ -150,7 +149,7 @@ def _fail(run: SyncRun, exc: SmugMugError) -> None:
 
 def _pause(run: SyncRun, exc: SmugMugUnavailable) -> None:
     """SmugMug does not answer at all: the run goes on later, by itself."""
-    seconds = max(PAUSES[min(run.pauses, len(PAUSES) - 1)], exc.retry_after or 0)
+    seconds = max(pause_seconds(run.pauses), exc.retry_after or 0)
     at = timezone.now() + datetime.timedelta(seconds=seconds)
     logger.warning("sync %s pauses for %.0f s: %s", run.pk, seconds, exc)
     run.pause(f"SmugMug does not answer. The sync goes on by itself at {at:%H:%M} UTC.", seconds=seconds)

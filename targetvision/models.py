@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -35,6 +35,20 @@ class RunState(models.TextChoices):
 
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)
+PAUSES = (60, 120, 300, 600, 900)  # seconds, one after the other while a server is away; the last again and again
+
+
+def pause_seconds(pauses: int) -> int:
+    """How long a run waits that has paused so many times in a row without getting anything done."""
+    return PAUSES[min(pauses, len(PAUSES) - 1)]
+
+
+def database_time() -> datetime.datetime:
+    """Now, by the clock that all machines share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime.datetime = cursor.fetchone()[0]
+    return now
 
 
 class RunQuerySet(models.QuerySet):

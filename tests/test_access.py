@@ -173,52 +173,25 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
     words = AIMetadataFactory(photo=PhotoFactory(album=album), described=True)
     grace = MembershipFactory(account=library_of_ada, user__username="somebody", role="viewer")
     sync, process = SyncRunFactory(account=library_of_ada), ProcessingRunFactory(account=library_of_ada)
-    arguments: dict[str, list[Any]] = {
-        "sync": [library_of_ada.nickname],
-        "add_member": [library_of_ada.nickname],
-        "disconnect": [library_of_ada.nickname],
-        "process": [library_of_ada.nickname],
-        "estimate": [library_of_ada.nickname],
-        "change_role": [library_of_ada.nickname, grace.pk],
-        "remove_member": [library_of_ada.nickname, grace.pk],
-        "sync_run": [sync.pk],
-        "cancel_sync": [sync.pk],
-        "continue_sync": [sync.pk],
-        "retry_sync": [sync.pk],
-        "sync_album": [album.pk],
-        "start_album_sync": [album.album_key],
-        "photos": [album.pk],
-        **dict.fromkeys(("resume_processing", "change_budget"), [process.pk]),
-        "never_send_album": [album.pk],
-        "never_send": [library_of_ada.nickname],
-        "account_note": [library_of_ada.nickname],
-        "album_note": [album.pk],
-        "prompts": [library_of_ada.nickname],
-        **dict.fromkeys(
-            ("prompt", "edit_prompt", "new_prompt", "activate_prompt", "preview_prompt"),
-            [library_of_ada.nickname, PromptFactory(account=library_of_ada).pk],
-        ),
-        "processing_run": [process.pk],
-        "budget": [process.pk],
-        "pause_processing": [process.pk],
-        "cancel_processing": [process.pk],
-        "continue_processing": [process.pk],
-        **dict.fromkeys(
-            ("sample", "judge_sample", "take_back_verdict", "extend_sample", "accept_sample"),
-            [SampleFactory(account=library_of_ada).pk],
-        ),
-        "album": [album.pk],
-        "process_album": [album.pk],
-        "photo": [words.photo.pk],
-        "approve": [words.pk],
-        **dict.fromkeys(("reject", "take", "describe_again", "stack", "take_out", "put_back"), [words.pk]),
-        **dict.fromkeys(
-            ("decision", "undo_decision", "cancel_decision", "continue_decision"),
-            [DecisionFactory(account=library_of_ada).pk],
-        ),
-        "review_tags": [library_of_ada.nickname],
-        "image": [images.address(words.photo, "thumb").rpartition("/")[2]],
-    }
+    prompt, sample = PromptFactory(account=library_of_ada), SampleFactory(account=library_of_ada)
+    decision = DecisionFactory(account=library_of_ada)
+    nickname = library_of_ada.nickname
+    takers: list[tuple[str, list[Any]]] = [
+        ("sync add_member disconnect process estimate never_send account_note prompts review_tags", [nickname]),
+        ("change_role remove_member", [nickname, grace.pk]),
+        ("sync_run cancel_sync continue_sync retry_sync", [sync.pk]),
+        ("sync_album photos never_send_album album_note album process_album", [album.pk]),
+        ("start_album_sync", [album.album_key]),
+        ("prompt edit_prompt new_prompt activate_prompt preview_prompt", [nickname, prompt.pk]),
+        ("processing_run budget change_budget", [process.pk]),
+        ("pause_processing resume_processing cancel_processing continue_processing", [process.pk]),
+        ("sample judge_sample take_back_verdict extend_sample accept_sample", [sample.pk]),
+        ("photo", [words.photo.pk]),
+        ("approve reject take describe_again stack take_out put_back", [words.pk]),
+        ("decision undo_decision cancel_decision continue_decision", [decision.pk]),
+        ("image", [images.address(words.photo, "thumb").rpartition("/")[2]]),
+    ]
+    arguments = {name: values for names, values in takers for name in names.split()}
     return {name: reverse(name, args=arguments.get(name.rpartition(":")[2], [])) for name in TABLE}
 
 

@@ -41,10 +41,6 @@ class AIMetadataQuerySet(models.QuerySet):
             photo__removed_at=None,
         )
 
-    def in_review_order(self) -> Self:
-        """Oldest photo first, as they are shown one at a time."""
-        return self.order_by("sort_at", "pk")
-
     def with_photo(self) -> Self:
         return self.select_related("photo__album", "photo__account")
 

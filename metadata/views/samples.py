@@ -164,8 +164,7 @@ def judge_sample(request: SignedInRequest, pk: int) -> HttpResponse:
     try:
         sampling.judge(drawn, by=request.user, version=form.cleaned_data["version"], is_right=form.is_right)
     except CannotSample as exc:
-        messages.warning(request, str(exc))
-        return _page(request, sample, status=LOST_RACE)
+        return _refused(request, sample, exc)
     return _go_on(request, sample)
 
 
@@ -176,8 +175,7 @@ def take_back_verdict(request: SignedInRequest, pk: int) -> HttpResponse:
     try:
         sampling.take_back(sample, by=request.user)
     except CannotSample as exc:
-        messages.warning(request, str(exc))
-        return _page(request, sample, status=LOST_RACE)
+        return _refused(request, sample, exc)
     return _go_on(request, sample)
 
 
@@ -191,8 +189,7 @@ def extend_sample(request: SignedInRequest, pk: int) -> HttpResponse:
     try:
         sampling.extend(sample, size=form.cleaned_data["size"])
     except CannotSample as exc:
-        messages.warning(request, str(exc))
-        return _page(request, sample, status=LOST_RACE)
+        return _refused(request, sample, exc)
     return _go_on(request, sample)
 
 
@@ -203,9 +200,13 @@ def accept_sample(request: SignedInRequest, pk: int) -> HttpResponse:
     try:
         sampling.accept(sample, by=request.user)
     except CannotSample as exc:
-        messages.warning(request, str(exc))
-        return _page(request, sample, status=LOST_RACE)
+        return _refused(request, sample, exc)
     return redirect("metadata:sample", sample.pk)
+
+
+def _refused(request: SignedInRequest, sample: Sample, exc: CannotSample) -> HttpResponse:
+    messages.warning(request, str(exc))
+    return _page(request, sample, status=LOST_RACE)
 
 
 def _changeable(request: SignedInRequest, pk: int) -> Sample:

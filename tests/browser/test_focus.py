@@ -25,7 +25,7 @@ def queue(mirrored: Account) -> list[AIMetadata]:
     photos = Photo.objects.in_album(Album.objects.get(account=mirrored, title="Animals"))[:COUNT]
     for photo in photos:
         AIMetadataFactory(photo=photo, described=True)
-    return list(AIMetadata.objects.for_review().in_review_order().select_related("photo__account__owner"))
+    return list(AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo__account__owner"))
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def describe(page: Page) -> None:
 
 def approve_with_an_edit(page: Page) -> None:
     page.get_by_role("link", name="Start reviewing").click()
-    first, second = AIMetadata.objects.for_review().in_review_order().select_related("photo")[:2]
+    first, second = AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo")[:2]
     title = page.get_by_role("heading", level=1)
     expect(title).to_have_text(first.photo.name)
     description = page.get_by_role("textbox", name="Description")

@@ -15,7 +15,7 @@ from tests.browser.conftest import LONG_DESCRIPTION, OpenPage
 @pytest.fixture
 def queue(worked_on: Account) -> list[AIMetadata]:
     """The words that wait for review, in their order."""
-    return list(AIMetadata.objects.for_review().in_review_order().select_related("photo"))
+    return list(AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo"))
 
 
 @pytest.fixture

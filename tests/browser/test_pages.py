@@ -196,7 +196,7 @@ class TestWithoutJavaScript:
         assert SyncRun.objects.active().filter(account=mirrored, requested_by=mirrored.owner).count() == 1
 
     def test_approve_and_reject_as_plain_forms_go_on_to_the_next(self, open_page: OpenPage, worked_on: Account) -> None:
-        first, second, third = AIMetadata.objects.for_review().in_review_order().select_related("photo")[:3]
+        first, second, third = AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo")[:3]
         page = open_page(user=worked_on.owner, java_script_enabled=False)
         page.goto("/review/")
         page.get_by_role("textbox", name="Tags").fill("cat, wall")

@@ -29,7 +29,7 @@ def described(mirrored: Account) -> Account:
     run, _ = process.start(mirrored, by=mirrored.owner, describer=describer)
     assert process.carry_on(run, describer=describer, client=oauth.connect(mirrored), seconds=300)
     grace = UserFactory(username="grace")
-    for number, words in enumerate(AIMetadata.objects.for_review().in_review_order()[:9]):
+    for number, words in enumerate(AIMetadata.objects.for_review().order_by("sort_at", "pk")[:9]):
         if number % 4 == 3:
             workflow.reject(words, by=grace, version=words.version, reason="Wrong subject")
         else:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from metadata import engine, process
+from metadata import bulk, chunks, engine, process
 from metadata.describe import Answer, BadAnswer, Brief, Usage, Vectors
 from metadata.models import AICall, AIMetadata, ProcessingRun
 from smugmug import mirror as mirroring
@@ -118,3 +118,12 @@ def new_run(account: Account, describer: FakeDescriber) -> Callable[..., Process
         return process.start(account, by=account.owner, wish=process.Wish(**wish), describer=describer)[0]
 
     return new_run
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows are too many to be written at once, and a chunk has two."""
+    monkeypatch.setattr(bulk, "SMALL", 2)
+    monkeypatch.setattr(chunks, "PICKED", 3)
+    for name in ("FIRST", "LEAST", "MOST"):
+        monkeypatch.setattr(chunks, name, 2)

@@ -27,15 +27,6 @@ def album(library_of_ada: Account) -> Album:
     return AlbumFactory(account=library_of_ada)
 
 
-@pytest.fixture
-def many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three rows are too many to be written at once, and a chunk has two."""
-    monkeypatch.setattr(bulk, "SMALL", 2)
-    monkeypatch.setattr(chunks, "PICKED", 3)
-    for name in ("FIRST", "LEAST", "MOST"):
-        monkeypatch.setattr(chunks, name, 2)
-
-
 def described(album: Album, count: int = 1, **fields: Any) -> list[AIMetadata]:
     rows = [AIMetadataFactory(photo=PhotoFactory(album=album), **{"described": True, **fields}) for _ in range(count)]
     return sorted(rows, key=lambda row: row.pk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -147,16 +146,6 @@ def test_rows_are_seen_and_changed_by_role():
         assert sees_none("visible_to", model) == {"nobody", "stranger"}
         assert may("changeable_by", model, row) == {"owner", "curator"}
         assert sees_none("changeable_by", model) == {"viewer", "nobody", "stranger"}
-
-
-def test_review_order_follows_time_and_then_key():
-    first, second, third = (AIMetadataFactory(described=True) for _ in range(3))
-    AIMetadata.objects.filter(pk__in=[first.pk, second.pk]).update(sort_at=NOW)
-    AIMetadata.objects.filter(pk=third.pk).update(sort_at=NOW - timedelta(days=1))
-
-    ordered = list(AIMetadata.objects.for_review().in_review_order())
-
-    assert ordered == [third, *sorted([first, second], key=lambda words: words.pk)]
 
 
 def test_text_to_embed_leaves_out_what_is_empty():

@@ -38,15 +38,6 @@ def words(album: Album) -> AIMetadata:
     return described(album)
 
 
-@pytest.fixture
-def many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three rows are too many to be written at once, and a chunk has two."""
-    monkeypatch.setattr(bulk, "SMALL", 2)
-    monkeypatch.setattr(chunks, "PICKED", 3)
-    for name in ("FIRST", "LEAST", "MOST"):
-        monkeypatch.setattr(chunks, name, 2)
-
-
 def described(album: Album, **fields: Any) -> AIMetadata:
     return AIMetadataFactory(photo=PhotoFactory(album=album), **{"described": True, **fields})
 

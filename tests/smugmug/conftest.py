@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,8 +19,9 @@ from smugmug import wire as wire_module
 from smugmug.client import SmugMugClient
 from smugmug.models import Account, Album, Photo, SyncRun
 from smugmug.pacing import Pacer
-from smugmug.sandbox import Sandbox
+from smugmug.sandbox import Sandbox, odd_library
 from smugmug.sandbox.messages import Call, Reply
+from tests.conftest import use_sandbox
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -79,6 +80,16 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def own_account(own_smugmug: Sandbox, ada: Any) -> Account:
     """The library of the test's own stand-in, connected by ada."""
     return oauth.save_account(oauth.Token(*own_smugmug.grant()), owner=ada)
+
+
+@pytest.fixture
+def odd(settings: Any, ada: Any) -> Iterator[tuple[Sandbox, Account]]:
+    """A stand-in that holds what clients trip over, and the account that mirrors it."""
+    with Sandbox(library=odd_library()) as running:
+        use_sandbox(running, settings)
+        account = oauth.save_account(oauth.Token(*running.grant()), owner=ada)
+        sync_all(account)
+        yield running, account
 
 
 def press(authorize_url: str, answer: str = "authorize") -> requests.Response:

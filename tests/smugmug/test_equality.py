@@ -2,13 +2,7 @@
 
 import datetime
 
-import pytest
-
-from smugmug import oauth
 from smugmug.models import Album, AlbumPhoto, Photo
-from smugmug.sandbox import Sandbox, odd_library
-from tests.conftest import use_sandbox
-from tests.smugmug.conftest import sync_all
 from tests.smugmug.equality import differences
 
 LATER = datetime.datetime(2031, 1, 1, tzinfo=datetime.UTC)
@@ -53,16 +47,6 @@ PHOTO = {
     "removed_at": LATER,
 }
 OURS = {"id", "account", "album", "created_at", "synced_at", "listed_at", "moved_at", "never_send", "is_fresh"}
-
-
-@pytest.fixture
-def odd(settings, ada):
-    """An account that mirrors the odd library, and the stand-in that holds it."""
-    with Sandbox(library=odd_library()) as running:
-        use_sandbox(running, settings)
-        account = oauth.save_account(oauth.Token(*running.grant()), owner=ada)
-        sync_all(account)
-        yield running, account
 
 
 def test_compare_a_mirror_that_is_equal_finds_nothing(odd):

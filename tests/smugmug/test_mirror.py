@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from smugmug import mirror, records
 from smugmug.models import Album, AlbumPhoto, Photo
+from targetvision.models import database_time
 from tests.factories import AlbumFactory, PhotoFactory
 
 LONG_AGO = "2020-02-03T04:05:06+00:00"
@@ -31,7 +32,7 @@ def remote_album(key="AK0001", **raw):
 
 
 def save(album, *images, is_complete=True):
-    return mirror.save_listing(album, list(images), as_of=mirror.database_time(), is_complete=is_complete)
+    return mirror.save_listing(album, list(images), as_of=database_time(), is_complete=is_complete)
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_is_as_listed_only_where_everything_is_the_same(album):
 
 def test_save_albums_marks_as_moved_what_is_new_or_another_than_before(library_of_ada):
     mirror.save_albums(library_of_ada, [remote_album("A1"), remote_album("B1"), remote_album("C1"), remote_album("D1")])
-    Album.objects.update(synced_at=mirror.database_time())
+    Album.objects.update(synced_at=database_time())
     assert not Album.objects.filter(mirror.moved()).exists()
 
     mirror.save_albums(
@@ -193,7 +194,7 @@ def test_save_albums_that_was_locked_or_removed_reads_it_again(library_of_ada):
     locked = records.album({"AlbumKey": "A1", "ResponseLevel": "Password", "SecurityType": "Password"})
     mirror.save_albums(library_of_ada, [locked])
     mirror.remove_album(Album.objects.get(album_key="B1"))
-    Album.objects.update(synced_at=mirror.database_time())
+    Album.objects.update(synced_at=database_time())
     assert Album.objects.get(album_key="A1").title == "Zoo"
 
     mirror.save_albums(library_of_ada, [remote_album("A1"), remote_album("B1")])

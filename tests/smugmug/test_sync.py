@@ -4,7 +4,7 @@ from smugmug import mirror, oauth
 from smugmug.models import Album, AlbumPhoto, Photo, SyncRun
 from smugmug.sandbox import library
 from smugmug.sandbox.messages import Reply, html_reply, json_reply
-from targetvision.models import RunState
+from targetvision.models import RunState, database_time
 from tests.factories import AlbumFactory
 from tests.smugmug.conftest import keys_of, listings, mirrored, sync_all
 
@@ -163,7 +163,7 @@ def test_save_listings_of_a_collected_picture_in_any_order_keeps_its_home(own_ac
     for album in (home, guest) if home_first else (guest, home):
         row = AlbumFactory(account=own_account, album_key=album.key)
         images = client.images_page(album.key).items
-        mirror.save_listing(row, images, as_of=mirror.database_time(), is_complete=True)
+        mirror.save_listing(row, images, as_of=database_time(), is_complete=True)
 
     assert Photo.objects.get(image_key=photo.key).album.album_key == home.key
 

@@ -6,22 +6,10 @@ import pytest
 
 from smugmug import oauth, sync
 from smugmug.models import Album, Photo
-from smugmug.sandbox import Sandbox, odd_library
 from smugmug.sandbox.collection import Place
 from targetvision.models import RunState
-from tests.conftest import use_sandbox
 from tests.smugmug.conftest import sync_all
 from tests.smugmug.equality import differences
-
-
-@pytest.fixture
-def odd(settings, ada):
-    """A stand-in that holds what clients trip over, and the account that mirrors it."""
-    with Sandbox(library=odd_library()) as running:
-        use_sandbox(running, settings)
-        account = oauth.save_account(oauth.Token(*running.grant()), owner=ada)
-        sync_all(account)
-        yield running, account
 
 
 def change_loudly(library):
