@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,13 @@ class Trial:
         return run.holder != holder or not run.is_active
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """The worker with its children, as when a machine goes; or the child alone, which does the work."""
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        horses = [int(pid) for pid in children.read_text().split()] if children.exists() else []
-        with suppress(ProcessLookupError):
-            if horses and self.chance.random() < 0.5:
-                os.kill(horses[0], signal.SIGKILL)
-                time.sleep(0.2)
-            os.killpg(process.pid, signal.SIGKILL)
+        """The worker with its child, as when a machine goes; or the child alone, which does the work."""
+        horses = children_of(process)
+        if horses and self.chance.random() < 0.5:
+            kill_all(horses)
+            time.sleep(0.2)
+            horses = children_of(process)  # it may have begun anew
+        kill_all([process.pid, *horses])
 
     def start(self, kind: str) -> Any:
         from smugmug import jobs, sync
@@ -157,7 +156,7 @@ def _phase(run: Any) -> str:
 
 @contextmanager
 def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One that works until the block ends, with its children in a group of their own."""
+    """One that works until the block ends."""
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, *WORKER], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -165,9 +164,20 @@ def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        kill_all([process.pid, *children_of(process)])
         process.wait()
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """What the worker has forked: each in a process group of its own, and alive after its parent's death."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()] if children.exists() else []
+
+
+def kill_all(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

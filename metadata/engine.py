@@ -35,6 +35,8 @@ from targetvision.models import RunError
 
 TIMEOUT_SECONDS = 60.0  # for one answer of a model
 AHEAD = 0.5  # share: SmugMug gives a picture in half the time in which a model describes it
+SHARES = 8  # of what is left of a run, that one worker takes at most one of
+LEAST = 4  # photos at a time
 
 
 @dataclass
@@ -100,10 +102,13 @@ class Engine:
 
     def _has_next(self) -> bool:
         if not self.waiting:
-            self.waiting.extend(
-                claims.claim(self.run, settings.AI_BATCH_SIZE, briefing=self.briefing, sends=self.sends)
-            )
+            self.waiting.extend(claims.claim(self.run, self._share(), briefing=self.briefing, sends=self.sends))
         return bool(self.waiting)
+
+    def _share(self) -> int:
+        """How many photos to claim: a batch, and less towards the end, so that no worker is left with them alone."""
+        left = (self.run.total or 0) - self.run.done
+        return min(settings.AI_BATCH_SIZE, max(LEAST, left // SHARES))
 
     def _go_round(self, deadline: float) -> bool:
         """Wait for what comes next, and write it; False where the run is not to be worked on any more."""
