@@ -88,7 +88,7 @@ def _addresses(user: Any, account: Any) -> dict[str, list[tuple[str, dict[str, s
     places = [BIG_ALBUM * n // DEPTH for n in range(DEPTH)]
     return {
         FOCUS: [("/review/", {})],
-        GRID: [(f"/review/grid/?cursor={cursor}", {}) for cursor in _cursors(user, account, 24)],
+        GRID: [(f"/review/grid/?size=24&cursor={cursor}", {}) for cursor in _cursors(user, account, 24)],
         WIDE_GRID: [(f"/review/grid/?size=100&cursor={cursor}", {}) for cursor in _cursors(user, account, 100)],
         GALLERY: [(f"/albums/{album.pk}/?after={place}", {"HX-Request": "true"} if place else {}) for place in places],
     }

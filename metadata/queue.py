@@ -264,6 +264,20 @@ def _read_key(text: str, order: str) -> datetime.datetime | float:
     return moment
 
 
+# What no page of review shows: times, above all, which take longer to read than all else of a row.
+UNSEEN = (
+    "claimed_until", "created_at", "processed_at",
+    *(f"photo__{name}" for name in (
+        "archived_md5", "created_at", "large_url", "original_url", "remote_updated_at", "synced_at", "thumbnail_url",
+        "uploaded_at",
+    )),
+    *(f"photo__album__{name}" for name in (
+        "created_at", "description", "images_last_updated", "last_updated", "listed_at", "moved_at", "removed_at",
+        "synced_at",
+    )),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Page:
     """Some rows with their photos, in order, and the cursors of the pages beside them ("" where there is none)."""
@@ -330,7 +344,7 @@ def _read(
 
 def _with_photos(rows: Rows) -> Rows:
     """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
-    return rows.select_related("photo__album").prefetch_related("photo__account")
+    return rows.select_related("photo__album").prefetch_related("photo__account").defer(*UNSEEN)
 
 
 # --- One photo after the other -----------------------------------------------------------------------------------

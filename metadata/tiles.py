@@ -21,6 +21,14 @@ from targetvision.progress import count
 
 MOST_NAMED = 3
 MOST_KNOWN = 300
+MOST_CHIPS = 6
+
+# Hundreds of tags on a page of 100 photos: a loop in a template would take longer than all else on the page.
+SELECTED = SafeString(" selected")
+TALLIED = (
+    '<li data-tag="{0}"><span>{0}</span><small data-count>{1} of {2}</small> <button class="btn bare small" '
+    'formaction="{3}" name="remove" value="{0}">Remove<span class="sr"> {0}</span></button></li>'
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Tile:
     """One photo of the grid."""
 
     words: AIMetadata
+    number: str  # on the page, from 1
     frames: int  # of a burst, all of which wait and are decided on together; 1 where it stands alone
     url: str
     is_marked: bool
@@ -58,6 +67,18 @@ class Tile:
         return " ".join(lanes.DOUBTS[name].sentence for name in self.words.doubts if name in lanes.DOUBTS)
 
     @property
+    def sureness(self) -> str:
+        """0.87, "" where the model did not say."""
+        score = self.words.confidence_score
+        return "" if score is None else f"{score:.2f}"
+
+    @property
+    def chips(self) -> SafeString:
+        """Its first tags."""
+        first = ((tag,) for tag in self.words.ai_tags[:MOST_CHIPS])
+        return format_html_join("", '<span class="chip">{}</span>', first)
+
+    @property
     def tags_json(self) -> str:
         return json.dumps(self.words.ai_tags)
 
@@ -70,11 +91,12 @@ def tiles(rows: Iterable[AIMetadata], *, marked: Collection[UUID], query: str) -
     return [
         Tile(
             row,
+            number=str(number),
             frames=frames.get(row.stack, 1) if row.waits_for_review else 1,
             url=f"{focus}?photo={row.photo_id}{end}",
             is_marked=row.pk in marked,
         )
-        for row in rows
+        for number, row in enumerate(rows, start=1)
     ]
 
 
@@ -93,11 +115,19 @@ def tally(rows: Iterable[AIMetadata]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def known_tags(rows: Iterable[AIMetadata]) -> SafeString:
-    """Tags to complete a beginning from, as options: the allowed ones and the library's own, of the first of the rows.
+def tally_items(tally: Iterable[tuple[str, int]], total: int, url: str) -> SafeString:
+    """The tally as items of a list, each with the button that removes the tag by a form's POST to `url`."""
+    return format_html_join("", TALLIED, ((tag, count, total, url) for tag, count in tally))
 
-    Hundreds of them: a loop in a template would take longer than all else on the page.
-    """
+
+def tally_options(tally: Iterable[tuple[str, int]], chosen: str) -> SafeString:
+    """The tags of the tally as options of a select."""
+    options = ((tag, SELECTED if tag == chosen else "") for tag, _ in tally)
+    return format_html_join("", '<option value="{0}" data-tag{1}>{0}</option>', options)
+
+
+def known_tags(rows: Iterable[AIMetadata]) -> SafeString:
+    """Tags to complete a beginning from, as options: the allowed ones and the library's own, of the first row."""
     first = next(iter(rows), None)
     known = [*lanes.vocabulary_of(first.account_id), *tags.own(first.photo.account)] if first else []
     options = ((tag,) for tag in list(dict.fromkeys(known))[:MOST_KNOWN])

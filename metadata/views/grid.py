@@ -165,16 +165,18 @@ def _page(
     """The page; after a mistake with its sentence, the marks as they were, and what was typed."""
     accounts = queue.accounts_of(request.user, place.wanted)
     page = queue.page(request.user, place.wanted, place.cursor, place.size, to_change=bool(accounts))
+    tally, tag_form = tiles.tally(page.rows), panel if isinstance(panel, TagForm) else TagForm()
     context = {
         "here": "review",
         "filters": filtering.bar(request, place.wanted, place.sentences, page="grid"),
         "tiles": tiles.tiles(page.rows, marked=form.marked if form else (), query=place.wanted.text_form()),
-        "tally": tiles.tally(page.rows),
+        "tally": tiles.tally_items(tally, len(page.rows), place.url("grid_tag")),
+        "tally_options": tiles.tally_options(tally, str(tag_form["old"].value() or "")),
         "known_tags": tiles.known_tags(page.rows),
         "may_change": bool(accounts),
         "is_waiting": place.wanted.status == Status.WAITING,
         "trouble": trouble or (panel.trouble if panel else ""),
-        "tag_form": panel if isinstance(panel, TagForm) else TagForm(),
+        "tag_form": tag_form,
         "reject_form": panel if isinstance(panel, ReasonForm) else ReasonForm(),
         "panel": type(panel).__name__,
         "reasons": REASONS,
