@@ -1,6 +1,6 @@
 """How long the server takes for the pages of review, and whether that grows with the library.
 
-    python bench/review_pages.py [--photos 100000] [--sample 120]
+A part of bench/review.py.
 
 Two libraries of described photos, one a tenth of the other, each in a database of its own and with nobody else at
 work. Fetches the next photo in focus, pages of the grid (24 and 100, from the beginning to deep in the list) and pages
@@ -11,7 +11,6 @@ page takes in both.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Iterator
@@ -38,12 +37,9 @@ class Times(NamedTuple):
         return statistics.quantiles(self.seconds, n=20, method="inclusive")[-1]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--photos", type=int, default=100_000)
-    parser.add_argument("--sample", type=int, default=120, help="requests for each page")
-    asked = parser.parse_args()
-    small, large = (measured(photos, asked.sample) for photos in (asked.photos // 10, asked.photos))
+def pages(photos: int, sample: int) -> bool:
+    """Print the times of each page, `sample` requests for each; whether all are within the bounds."""
+    small, large = (measured(count, sample) for count in (photos // 10, photos))
     for page, times in large.items():
         ratio = times.p95 / small[page].p95
         print(
@@ -51,6 +47,7 @@ def main() -> None:
             f"(bound {BOUND * 1_000:.0f}); ÷ with a tenth of the photos {ratio:.2f} (bound {GROWTH}); "
             f"{times.queries} queries (with a tenth {small[page].queries})"
         )
+    return all(times.p95 <= BOUND and times.p95 <= GROWTH * small[page].p95 for page, times in large.items())
 
 
 def measured(photos: int, sample: int) -> dict[str, Times]:
@@ -105,7 +102,7 @@ def _cursors(user: Any, account: Any, size: int) -> Iterator[str]:
     total = rows.count()
     yield ""
     for n in range(1, DEPTH):
-        row = rows[total * n // DEPTH - size]
+        row = rows[max(total * n // DEPTH - size, 0)]
         yield quote(str(queue.Cursor((row.confidence_score, row.pk))))
 
 
@@ -134,7 +131,3 @@ def _timed(client: Any, addresses: dict[str, list[tuple[str, dict[str, str]]]], 
 def _get(client: Any, url: str, headers: dict[str, str]) -> None:
     response = client.get(url, headers=headers)
     assert response.status_code == 200, (url, response.status_code)
-
-
-if __name__ == "__main__":
-    main()

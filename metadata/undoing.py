@@ -171,12 +171,18 @@ def kept(decision: Decision) -> QuerySet[MetadataHistory]:
             previous_review_status=OuterRef("new_review_status"),
             previous_rejection_reason=OuterRef("new_rejection_reason"),
         )
-        left |= ~Q(Exists(stood))
+        left |= _moved_review() & ~Q(Exists(stood))
     rows = _steps(decision).filter(left).select_related("metadata__photo").order_by("metadata")
     # What the undo has not come to yet is not kept.
     if decision.undo == Decision.Undo.DONE:
         return rows
     return rows.filter(metadata__lte=decision.undo_cursor) if decision.undo_cursor else rows.none()
+
+
+def _moved_review() -> Q:
+    """Steps after which the review stood otherwise than before: to reject again for the same reason moves nothing."""
+    same = Q(new_review_status=F("previous_review_status"), new_rejection_reason=F("previous_rejection_reason"))
+    return ~same | Q(new_review_status=AIMetadata.Review.APPROVED)
 
 
 def explain(found: Iterable[MetadataHistory]) -> list[Kept]:
@@ -195,7 +201,16 @@ def _left(step: MetadataHistory, undo: MetadataHistory | None) -> list[str]:
     wrote = [field for field in FIELDS if getattr(step, f"new_{field}") != getattr(step, f"previous_{field}")]
     left = [field for field in wrote if not undo or getattr(undo, f"previous_{field}") != getattr(step, f"new_{field}")]
     assert step.decision is not None
-    return [*left, REVIEW] if _is_review(step.decision) and not (undo and _review_stood(step, undo)) else left
+    if not _is_review(step.decision) or not _has_moved_review(step) or (undo and _review_stood(step, undo)):
+        return left
+    return [*left, REVIEW]
+
+
+def _has_moved_review(step: MetadataHistory) -> bool:
+    """See _moved_review."""
+    then = (step.previous_review_status, step.previous_rejection_reason)
+    now = (step.new_review_status, step.new_rejection_reason)
+    return then != now or step.new_review_status == AIMetadata.Review.APPROVED
 
 
 def _review_stood(step: MetadataHistory, undo: MetadataHistory) -> bool:

@@ -129,6 +129,18 @@ def test_undo_a_rejection_of_rejected_words_gives_the_first_reason_back(
     assert last_step(words).previous_rejection_reason == "Other"
 
 
+def test_undo_a_rejection_for_the_same_reason_again_takes_nothing_back_and_names_nothing(
+    words: AIMetadata, grace: User, enqueued: Enqueued
+):
+    workflow.reject(words, by=grace, version=1, reason="Too vague")
+    again = workflow.reject(words, by=grace, version=2, reason="Too vague")
+
+    assert came_of(bulk.undo(again, by=grace)) == ("done", 0, 0, "user:grace")
+    assert kept(again) == []
+    words.refresh_from_db()
+    assert (words.review_status, words.rejection_reason) == ("rejected", "Too vague")
+
+
 def test_undo_an_approval_of_words_by_hand_lets_the_photo_wait_again(album: Album, grace: User, enqueued: Enqueued):
     words = AIMetadataFactory(photo=PhotoFactory(album=album), failed=True)
     decision = workflow.approve(words, by=grace, version=0, changes={"ai_description": "By hand."})
