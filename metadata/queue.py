@@ -351,7 +351,8 @@ def _with_photos(rows: Rows) -> Rows:
 
 
 def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, count: int = 6) -> list[AIMetadata]:
-    """What to show the person next, and the photos to have ready behind it; the first is claimed for them.
+    """What to show the person next, and the photos to have ready behind it; the first is claimed for them,
+    beside what they hold already.
 
     Nothing that is being shown to somebody else is among it, so that it may be empty while words still wait. It goes
     to the end of the order and no further: from the beginning again with after=None.

@@ -30,16 +30,13 @@ WHERE claim.user_id = excluded.user_id OR claim.until < clock_timestamp()
 
 
 def show(user: User, words: AIMetadata) -> bool:
-    """The words are shown to the person: theirs for SECONDS, and what was shown to them before is let go.
+    """The words are shown to the person: theirs for SECONDS, beside what is shown to them already.
 
     False where they are being shown to somebody else, or are gone; then nothing has changed.
     """
     with connection.cursor() as cursor:
         cursor.execute(TAKE, [user.pk, SECONDS, words.pk])
-        is_ours = bool(cursor.rowcount)
-    if is_ours:
-        _let_go(user, {words.pk})
-    return is_ours
+        return bool(cursor.rowcount)
 
 
 # A statement of its own, which waits for nobody: who waits for a row while holding others could wait for ever.

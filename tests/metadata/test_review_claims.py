@@ -68,12 +68,13 @@ def test_next_for_the_same_person_is_the_same_photo_again(ada: Any, rows: list[A
 
 
 @pytest.mark.django_db
-def test_next_lets_go_of_what_was_shown_before(ada: Any, grace: Any, rows: list[AIMetadata]):
-    queue.next_for(ada, ALL)
-    queue.next_for(ada, ALL, after=rows[0])
+def test_next_beyond_a_deck_gives_nobody_else_a_moment_with_it(ada: Any, grace: Any, rows: list[AIMetadata]):
+    review_claims.hold(ada, [rows[0].pk, rows[1].pk])
 
-    assert claims() == {rows[1].pk: "ada"}
-    assert queue.next_for(grace, ALL) == [rows[0], rows[2]]
+    assert queue.next_for(ada, ALL, after=rows[1]) == rows[2:]
+
+    assert claims() == dict.fromkeys([row.pk for row in rows], "ada")
+    assert queue.next_for(grace, ALL) == []
 
 
 @pytest.mark.django_db
