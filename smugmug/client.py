@@ -17,6 +17,7 @@ from smugmug.errors import (
     SmugMugGone,
     SmugMugLocked,
     SmugMugNonsense,
+    SmugMugNotGranted,
     SmugMugRefused,
     SmugMugUnavailable,
     SmugMugUnchanged,
@@ -24,6 +25,7 @@ from smugmug.errors import (
 from smugmug.pacing import Pacer
 from smugmug.records import Json, RemoteAlbum, RemoteImage, RemoteUser, Rendition
 from smugmug.wire import ATTEMPTS, PATIENCE, TIMEOUT, Wire
+from smugmug.writing import Wording
 
 __all__ = [
     "ATTEMPTS",
@@ -36,9 +38,11 @@ __all__ = [
     "SmugMugGone",
     "SmugMugLocked",
     "SmugMugNonsense",
+    "SmugMugNotGranted",
     "SmugMugRefused",
     "SmugMugUnavailable",
     "SmugMugUnchanged",
+    "Wording",
 ]
 
 ALBUMS_A_PAGE = 100  # SmugMug's cap
@@ -166,6 +170,21 @@ class SmugMugClient:
         if len(response.content) > IMAGE_BYTES:
             raise SmugMugNonsense("the image is larger than any rendition can be")
         return response.content
+
+    def image(self, image_id: str) -> RemoteImage:
+        """The image as it is now, without its sizes and camera data; SmugMugGone where it is no more."""
+        return writing.read(self.wire, _image_id(image_id))
+
+    def reword(self, image_uri: str, wording: Wording) -> RemoteImage:
+        """Change caption, title and keywords, each at most once, and give the image as it is then.
+
+        SmugMugUnavailable: the rest was not made; SmugMugUnchanged names the fields that SmugMug did not keep.
+        """
+        return writing.reword(self.wire, image_uri, wording)
+
+    def check_changes_are_granted(self, image_uri: str) -> None:
+        """SmugMugNotGranted where they are not. Nothing is changed."""
+        writing.probe(self.wire, image_uri)
 
     def change_image(self, image_uri: str, fields: Mapping[str, Any]) -> RemoteImage:
         """Change the image, in every album that shows it, and give it as it is then.

@@ -40,6 +40,10 @@ class SmugMugLocked(SmugMugError):
     advice = "SmugMug does not let us see this. Check its privacy there, then sync again."
 
 
+class SmugMugNotGranted(SmugMugLocked):
+    """The owner of the library has let us look, and not change."""
+
+
 class SmugMugGone(SmugMugError):
     """There is no such thing, or not for us."""
 

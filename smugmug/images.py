@@ -7,6 +7,7 @@ the browser its copy.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import time
@@ -43,7 +44,13 @@ def address(photo: Photo, size: str) -> str:
     """Our address of the photo in that size, good for LIFE_DAYS to LIFE_DAYS + 1 days."""
     expiry = int(time.time()) // DAY + LIFE_DAYS + 1
     token = signing.Signer(salt=SALT).sign_object([photo.pk.hex, size, expiry, photo.image_id])
-    return reverse("smugmug:image", args=[token])
+    return f"{_beginning()}{token}"
+
+
+@functools.cache
+def _beginning() -> str:
+    """Of every address, looked up once: a page may show a hundred of them."""
+    return reverse("smugmug:image", args=["-"]).removesuffix("-")
 
 
 def read_address(token: str) -> tuple[UUID, str]:

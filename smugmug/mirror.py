@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from smugmug.models import Account, Album, AlbumPhoto, Photo
@@ -43,6 +43,8 @@ CONTENT = (
 ADDRESSES = ("thumbnail_url", "large_url", "original_url")
 # Only its own album says where a photo lives and which is its page; any album that shows it says all the rest.
 AT_HOME = ("album", "image_url")
+# What we ourselves may have written there while a list was read; of two that were read, the later one is believed.
+WORDS = ("title", "caption", "keywords", "remote_updated_at", "synced_at")
 PHOTO_FIELDS = (*CONTENT, *ADDRESSES, "is_fresh")
 # What of it has the same name here and in the client's records.
 AS_LISTED = (
@@ -107,6 +109,17 @@ def remove_photo(photo_id: UUID) -> bool:
     return bool(Photo.objects.present().filter(pk=photo_id, standings=None).update(removed_at=Now()))
 
 
+def save_words(photo_id: UUID, image: RemoteImage) -> None:
+    """The photo's words are on SmugMug now as the image says; all else is left to the next sync."""
+    Photo.objects.filter(pk=photo_id).update(
+        title=image.title,
+        caption=image.caption,
+        keywords=list(image.keywords),
+        remote_updated_at=image.updated_at,
+        synced_at=Now(),
+    )
+
+
 def is_as_listed(album: Album, images: list[RemoteImage]) -> bool:
     """Whether a slim listing says of the album's pictures, and their order, just what the mirror says."""
     standings = AlbumPhoto.objects.filter(album=album).order_by("position")
@@ -129,7 +142,7 @@ def is_as_listed(album: Album, images: list[RemoteImage]) -> bool:
 def mark_read(album: Album, as_of: datetime.datetime) -> Changes:
     """The album and its pictures were at that time as they are here."""
     Album.objects.filter(pk=album.pk).update(synced_at=as_of)
-    Photo.objects.filter(standings__album=album).update(synced_at=as_of)
+    Photo.objects.filter(standings__album=album).update(synced_at=Greatest("synced_at", as_of))
     return Changes()
 
 
@@ -162,12 +175,12 @@ def _save_photos(rows: list[Row], before: dict[str, Row], *, at_home: set[str]) 
         (PHOTO_FIELDS, [row for row in rows if row["image_key"] not in at_home]),
     ):
         other = [row for row in group if _differs(before.get(row["image_key"]), row, fields)]
-        ids.update(upsert(Photo, other, unique=["image_key"], update=[*fields, "synced_at"]))
+        ids.update(upsert(Photo, other, unique=["image_key"], update=[*fields, "synced_at"], latest=WORDS))
         written.update(row["image_key"] for row in other)
     same = [row for row in rows if row["image_key"] not in written]
     if same:
         keys = [row["image_key"] for row in same]
-        Photo.objects.filter(image_key__in=keys).update(synced_at=same[0]["synced_at"])
+        Photo.objects.filter(image_key__in=keys).update(synced_at=Greatest("synced_at", same[0]["synced_at"]))
     return ids
 
 

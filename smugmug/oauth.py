@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 ACCESS = "Full"  # private and passworded albums too
-PERMISSIONS = "Read"
+READ, MODIFY = "Read", "Modify"
 OUT_OF_BAND = "oob"
 PAGE_PATIENCE = 10  # seconds that a person waits for a slot in the budget
+CHANGE_PATIENCE = 30
 
 
 class NotConfigured(SmugMugError):
@@ -61,9 +62,9 @@ def request_token(callback: str) -> Token:
     return _token_call("getRequestToken", OAuth1(*_key(), callback_uri=callback))
 
 
-def authorize_url(token: Token) -> str:
-    """Where the person says yes."""
-    query = urlencode({"oauth_token": token.token, "Access": ACCESS, "Permissions": PERMISSIONS})
+def authorize_url(token: Token, *, permissions: str = READ) -> str:
+    """Where the person says yes. A grant that stands already is not raised by it."""
+    query = urlencode({"oauth_token": token.token, "Access": ACCESS, "Permissions": permissions})
     return f"{settings.SMUGMUG_OAUTH_URL}/authorize?{query}"
 
 
@@ -76,6 +77,11 @@ def access_token(token: Token, verifier: str) -> Token:
 def connect(account: Account) -> SmugMugClient:
     """The client that speaks for the account."""
     return client(Token(account.oauth_token, account.oauth_token_secret))
+
+
+def connect_for_changes(account: Account) -> SmugMugClient:
+    """The same for changes: one that would have to wait long is not sent, so that a pause or a stop still finds it."""
+    return client(Token(account.oauth_token, account.oauth_token_secret), patience=CHANGE_PATIENCE)
 
 
 def connect_for_page(account: Account) -> SmugMugClient:
@@ -109,14 +115,17 @@ def client(token: Token, *, attempts: int = ATTEMPTS, patience: float = PATIENCE
     )
 
 
-def save_account(token: Token, *, owner: User) -> Account:
-    """Ask SmugMug whose token it is and keep it; AccountTaken where another person connected that library."""
+def save_account(token: Token, *, owner: User, permissions: str = READ) -> Account:
+    """Ask SmugMug whose token it is and keep it; AccountTaken where another person connected that library.
+
+    `permissions` is what was asked for; less may stand there from before, which shows at the first change.
+    """
     remote = client(token).authenticated_user()
-    return _keep(remote, token, owner=owner)
+    return _keep(remote, token, owner=owner, permissions=permissions)
 
 
 @transaction.atomic
-def _keep(remote: RemoteUser, token: Token, *, owner: User) -> Account:
+def _keep(remote: RemoteUser, token: Token, *, owner: User, permissions: str) -> Account:
     account, made = Account.objects.select_for_update().get_or_create(
         nickname=remote.nickname,
         defaults={"owner": owner, "oauth_token": token.token, "oauth_token_secret": token.secret},
@@ -125,7 +134,7 @@ def _keep(remote: RemoteUser, token: Token, *, owner: User) -> Account:
         raise AccountTaken(f"{remote.nickname} is connected by {account.owner}; only {account.owner} can renew it.")
     account.name, account.web_url = remote.name, remote.web_url
     account.oauth_token, account.oauth_token_secret = token.token, token.secret
-    account.granted_access, account.granted_permissions = ACCESS, PERMISSIONS
+    account.granted_access, account.granted_permissions = ACCESS, permissions
     account.state = Account.State.CONNECTED
     account.save()
     Membership.objects.update_or_create(user=owner, account=account, defaults={"role": Membership.Role.OWNER})

@@ -88,7 +88,7 @@ class Reading:
     def _write(self, **figures: Any) -> None:
         """The run's figures and a sign of life; Lost where the run is no longer ours, and nothing is written."""
         made = self.requests_before + self.client.requests_made
-        if not self.run.beat(requests_made=made, waiting_for=_waiting(self.client), **figures):
+        if not self.run.beat(requests_made=made, waiting_for=waiting(self.client), **figures):
             raise Lost
         self.beaten_at = time.monotonic()
         self.tell(self.run)
@@ -340,7 +340,8 @@ def _doubt(album: Album, images: PagedList[RemoteImage]) -> SmugMugError | None:
     return None
 
 
-def _waiting(client: SmugMugClient) -> str:
+def waiting(client: SmugMugClient) -> str:
+    """What the client waits for, as a sentence; "" while it does not."""
     if (moment := client.waiting_until) is None:  # asked once: it may be over at any time
         return ""
     until = datetime.datetime.fromtimestamp(moment, datetime.UTC)

@@ -18,25 +18,38 @@ UPSERT = sql.SQL(
     "ON CONFLICT ({unique}) DO UPDATE SET {changes} RETURNING {unique}, {pk}"
 )
 CHANGE = sql.SQL("{0} = EXCLUDED.{0}")
+CHANGE_IF_LATER = sql.SQL(
+    "{0} = CASE WHEN {table}.synced_at > EXCLUDED.synced_at THEN {table}.{0} ELSE EXCLUDED.{0} END"
+)
 
 
 def upsert(
-    model: type[Model], rows: Sequence[Mapping[str, Any]], *, unique: Collection[str], update: Collection[str]
+    model: type[Model],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    unique: Collection[str],
+    update: Collection[str],
+    latest: Collection[str] = (),
 ) -> list[tuple[Any, ...]]:
     """Write rows of the same fields; where one with those `unique` values is there, its fields in `update` change.
 
+    Those in `latest` change only where the row is not known as of a later time (its `synced_at`), which stays then.
     Returns the unique values of each row, and its primary key.
     Rows that other processes may write too must come in the same order, else they may wait for each other for ever.
     """
     if not rows:
         return []
     columns = {field.name: str(field.column) for field in model._meta.concrete_fields if field.name in rows[0]}
+    table = sql.Identifier(model._meta.db_table)
     statement = UPSERT.format(
-        table=sql.Identifier(model._meta.db_table),
+        table=table,
         columns=_names(columns.values()),
         unique=_names(columns[name] for name in unique),
         pk=sql.Identifier(str(model._meta.pk.column)),
-        changes=sql.SQL(", ").join([CHANGE.format(sql.Identifier(columns[name])) for name in update]),
+        changes=sql.SQL(", ").join(
+            (CHANGE_IF_LATER if name in latest else CHANGE).format(sql.Identifier(columns[name]), table=table)
+            for name in update
+        ),
     )
     written: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:

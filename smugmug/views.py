@@ -29,6 +29,7 @@ from targetvision.models import Run
 logger = logging.getLogger(__name__)
 
 HANDSHAKE = "smugmug_handshake"  # in the session: the request token and its secret, encrypted
+PERMISSIONS = "smugmug_permissions"  # in the session: what that handshake asks for beyond reading
 PICTURE_SECONDS = 86_400
 
 
@@ -42,10 +43,13 @@ def connect(request: SignedInRequest) -> HttpResponse:
         token = oauth.request_token(callback)
     except (SmugMugError, oauth.HandshakeRefused) as exc:
         return _trouble(request, exc)
+    permissions = oauth.MODIFY if "modify" in request.POST else oauth.READ
     request.session[HANDSHAKE] = encrypt(f"{token.token} {token.secret}")
-    if by_code:
-        return _connect_page(request, authorize_url=oauth.authorize_url(token), form=CodeForm())
-    return redirect(oauth.authorize_url(token))
+    request.session.pop(PERMISSIONS, None)
+    if permissions != oauth.READ:
+        request.session[PERMISSIONS] = permissions
+    authorize_url = oauth.authorize_url(token, permissions=permissions)
+    return _connect_page(request, authorize_url=authorize_url, form=CodeForm()) if by_code else redirect(authorize_url)
 
 
 @require_GET
@@ -72,7 +76,8 @@ def verify(request: SignedInRequest) -> HttpResponse:
         return _trouble(request, oauth.HandshakeRefused("No connection was begun here. Start again."))
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return _connect_page(request, authorize_url=oauth.authorize_url(token), form=form, status=422)
+        authorize_url = oauth.authorize_url(token, permissions=request.session.get(PERMISSIONS, oauth.READ))
+        return _connect_page(request, authorize_url=authorize_url, form=form, status=422)
     return _finish(request, token, form.cleaned_data["code"].strip())
 
 
@@ -83,8 +88,10 @@ def _handshake(request: SignedInRequest) -> oauth.Token | None:
 
 def _finish(request: SignedInRequest, token: oauth.Token, verifier: str) -> HttpResponse:
     del request.session[HANDSHAKE]  # it works once
+    permissions = request.session.pop(PERMISSIONS, oauth.READ)
     try:
-        account = oauth.save_account(oauth.access_token(token, verifier), owner=request.user)
+        access = oauth.access_token(token, verifier)
+        account = oauth.save_account(access, owner=request.user, permissions=permissions)
     except (SmugMugError, oauth.HandshakeRefused, oauth.AccountTaken) as exc:
         return _trouble(request, exc)
     logger.info("account %s connected by user %s", account.pk, request.user.pk)

@@ -25,6 +25,7 @@ from smugmug.errors import (
     SmugMugGone,
     SmugMugLocked,
     SmugMugNonsense,
+    SmugMugNotGranted,
     SmugMugRefused,
     SmugMugUnavailable,
 )
@@ -213,8 +214,9 @@ def _error(response: requests.Response, message: str) -> Exception:
     if status in {requests.codes.not_found, requests.codes.gone}:
         return SmugMugGone(f"SmugMug answered {status}")
     if status == requests.codes.forbidden:
-        advice = NOT_GRANTED if "granted" in message else ""
-        return SmugMugLocked(f"SmugMug answered 403 {message}".rstrip(), advice=advice)
+        if "granted" in message:
+            return SmugMugNotGranted(f"SmugMug answered 403 {message}", advice=NOT_GRANTED)
+        return SmugMugLocked(f"SmugMug answered 403 {message}".rstrip())
     return SmugMugNonsense(f"SmugMug answered {status} {message}".rstrip())
 
 

@@ -6,7 +6,9 @@ A picture's words are the same in every album that shows it, so they are written
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from smugmug import records
@@ -15,6 +17,7 @@ from smugmug.records import Json, RemoteImage
 from smugmug.wire import Wire
 
 IMAGE_URI = re.compile(r"/api/v2/image/([A-Za-z0-9]{1,32}-[0-9]{1,10})")  # of the picture, not of its place in an album
+ROOT = "/api/v2/image"
 IMAGES_AT_ONCE = 50  # an address of more than 2,000 characters is refused
 NEARLY = 1e-6  # degrees that a position may differ
 
@@ -35,14 +38,94 @@ def change_image(wire: Wire, image_uri: str, fields: Mapping[str, Any]) -> Remot
     return records.image(raw, {})
 
 
+@dataclass(frozen=True)
+class Wording:
+    """What a picture's words are to become; what is not named stays, and so does every other keyword."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)  # Caption, Title
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One request, and how the picture looks when it was granted."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    lacks: Callable[[Json], tuple[str, ...]]
+
+
+def reword(wire: Wire, image_uri: str, wording: Wording) -> RemoteImage:
+    """Send each part once, read everything back once, and give the picture as it is then.
+
+    A part that ends in an error is looked up before the next one is sent. SmugMugUnavailable: that part was not made;
+    SmugMugUnchanged names what SmugMug did not keep.
+    """
+    image_id = _image_id(image_uri)
+    path, raw = f"/api/v2/image/{image_id}", None
+    steps = _steps(path, wording)
+    for step in steps:
+        raw = None
+        try:
+            wire.change(step.method, step.path, step.body)
+        except SmugMugUnavailable:
+            raw = _read(wire, path)
+            if step.lacks(raw):
+                raise
+    raw = raw or _read(wire, path)
+    if lacking := tuple(dict.fromkeys(name for step in steps for name in step.lacks(raw))):
+        raise SmugMugUnchanged(f"{path}: {', '.join(lacking)} did not take", lacking)
+    return records.image(raw, {})
+
+
+def _steps(path: str, wording: Wording) -> list[_Step]:
+    fields, add, remove = wording.fields, _sendable(wording.add), _sendable(wording.remove)
+    wanted, unwanted = ({keyword.casefold() for keyword in keywords} for keywords in (add, remove))
+    steps = []
+    if remove:
+        body = {"ImageUris": [path], "Keywords": "; ".join(remove), "Async": False}
+        steps.append(
+            _Step("POST", f"{ROOT}!removekeywords", body, lambda raw: ("Keywords",) * bool(unwanted & _folded(raw)))
+        )
+    if add:
+        body = {"ImageUris": [path], "Keywords": "; ".join(add), "Async": False}
+        steps.append(
+            _Step("POST", f"{ROOT}!addkeywords", body, lambda raw: ("Keywords",) * bool(wanted - _folded(raw)))
+        )
+    if fields:
+        steps.append(
+            _Step(
+                "PATCH",
+                path,
+                fields,
+                lambda raw: tuple(name for name in fields if not _is_kept(name, fields[name], raw)),
+            )
+        )
+    return steps
+
+
+def read(wire: Wire, image_id: str) -> RemoteImage:
+    """The picture as it is now; its sizes and camera data do not come with it."""
+    return records.image(_read(wire, f"/api/v2/image/{image_id}"), {})
+
+
+def probe(wire: Wire, image_uri: str) -> None:
+    """Ask for a change of nothing; SmugMugNotGranted where changes are not allowed.
+
+    That SmugMug looks at the permission before the body is inferred. Another refusal is of the empty change itself.
+    """
+    with suppress(SmugMugNonsense):
+        wire.change("PATCH", f"/api/v2/image/{_image_id(image_uri)}", {})
+
+
 def change_keywords(wire: Wire, action: str, image_uris: Collection[str], keywords: Collection[str]) -> None:
     """Add or remove them by SmugMug's own `action`, which leaves the other keywords of each picture alone.
 
     SmugMugUnavailable or SmugMugUnchanged where some pictures are not known to have changed; again is harmless.
     """
-    wanted = records.distinct(keywords)
-    if any(re.search("[,;]", keyword) for keyword in wanted):
-        raise SmugMugNonsense("a keyword with a separator", advice="A keyword cannot hold a comma or a semicolon.")
+    wanted = _sendable(keywords)
     ids = list(dict.fromkeys(map(_image_id, image_uris)))
     if not wanted:
         return
@@ -67,6 +150,14 @@ def _change_some(wire: Wire, action: str, ids: list[str], keywords: tuple[str, .
     ]
     if wrong:
         raise ailing or SmugMugUnchanged(f"{action}: {', '.join(wrong)} did not take", ("Keywords",))
+
+
+def _sendable(keywords: Collection[str]) -> tuple[str, ...]:
+    """Each once; SmugMugNonsense where one cannot be sent as what it is."""
+    wanted = records.distinct(keywords)
+    if any(re.search("[,;]", keyword) for keyword in wanted):
+        raise SmugMugNonsense("a keyword with a separator", advice="A keyword cannot hold a comma or a semicolon.")
+    return wanted
 
 
 def _keywords_of(wire: Wire, ids: list[str]) -> dict[str, set[str]]:

@@ -7,8 +7,10 @@ from smugmug.client import (
     SmugMugGone,
     SmugMugLocked,
     SmugMugNonsense,
+    SmugMugNotGranted,
     SmugMugUnavailable,
     SmugMugUnchanged,
+    Wording,
 )
 from smugmug.sandbox.messages import Reply, problem
 from tests.smugmug.conftest import connected
@@ -208,3 +210,57 @@ def test_add_keywords_while_smugmug_is_down_says_so(client, photo, uri, faults, 
     with pytest.raises(SmugMugUnavailable, match="503"):
         client.add_keywords([uri], ["new"])
     assert list(photo.keywords) == before
+
+
+# --- All words of one picture
+
+
+def test_reword_sends_each_part_once_and_reads_back_once(client, own_smugmug, photo, uri):
+    photo.keywords = ["Beach", "old"]
+
+    image = client.reword(uri, Wording({"Caption": "New", "Title": "Two"}, add=("sea",), remove=("OLD",)))
+
+    assert (image.caption, image.title, image.keywords) == ("New", "Two", ("Beach", "sea"))
+    assert [request.method for request in own_smugmug.requests] == ["POST", "POST", "PATCH", "GET"]
+
+
+def test_reword_that_is_answered_504_though_it_was_made_is_not_sent_again(client, own_smugmug, photo, uri):
+    own_smugmug.faults.timeout_but_applied = 1
+
+    image = client.reword(uri, Wording({"Caption": "New"}, add=("sea",)))
+
+    assert (image.caption, image.keywords[-1]) == ("New", "sea")
+    assert writes(own_smugmug) == ["POST", "PATCH"]
+
+
+def test_reword_that_was_not_made_sends_no_further_part(client, own_smugmug, photo, uri, faults):
+    faults.reply("addkeywords", Reply(504))
+    before = photo.caption
+
+    with pytest.raises(SmugMugUnavailable, match="504"):
+        client.reword(uri, Wording({"Caption": "New"}, add=("sea",)))
+
+    assert photo.caption == before
+    assert [call.method for call in faults.calls] == ["POST", "GET"]
+
+
+def test_reword_that_keeps_less_names_what_is_lacking(client, photo, uri, faults):
+    faults.change(f"{uri}?", lambda body: body["Response"]["Image"].update(Caption="cut", KeywordArray=[]))
+
+    with pytest.raises(SmugMugUnchanged) as caught:
+        client.reword(uri, Wording({"Caption": "cut off", "Title": "New"}, add=("sea",)))
+
+    assert caught.value.names == ("Keywords", "Caption")
+
+
+@pytest.mark.parametrize(("permissions", "granted"), [("Read", False), ("Add", False), ("Modify", True)])
+def test_check_changes_are_granted_changes_nothing(own_smugmug, photo, uri, permissions, granted):
+    before = (photo.caption, list(photo.keywords), photo.updated)
+
+    if granted:
+        may(own_smugmug, permissions).check_changes_are_granted(uri)
+    else:
+        with pytest.raises(SmugMugNotGranted, match="403"):
+            may(own_smugmug, permissions).check_changes_are_granted(uri)
+
+    assert (photo.caption, list(photo.keywords), photo.updated) == before

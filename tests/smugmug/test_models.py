@@ -181,7 +181,7 @@ def test_begin_alone_takes_over_after_three_silent_heartbeats(library_of_ada, se
 def test_change_a_run_from_any_state_wins_only_where_it_may(library_of_ada, state):
     allowed = {
         "beat": {RunState.RUNNING},
-        "queue": set(ACTIVE),
+        "queue": {RunState.QUEUED, RunState.RUNNING},
         "resume": {RunState.PAUSED},
         "pause": {RunState.QUEUED, RunState.RUNNING},
         "cancel": set(ACTIVE),

@@ -266,3 +266,14 @@ def test_post_without_csrf_token_is_refused(library_of_ada, ada, enqueued):
     for url in (CONNECT, reverse("smugmug:verify"), reverse("smugmug:sync", args=[library_of_ada.nickname])):
         assert client.post(url).status_code == 403
     assert (SyncRun.objects.count(), enqueued) == (0, [])
+
+
+def test_connect_that_asks_for_modify_keeps_that_it_was_granted(smugmug, owner_client):
+    response = owner_client.post(CONNECT, {"modify": "1"})
+    assert dict(parse_qsl(urlsplit(response["Location"]).query))["Permissions"] == "Modify"
+
+    back = urlsplit(press(response["Location"]).headers["Location"])
+    owner_client.get(f"{back.path}?{back.query}")
+
+    assert Account.objects.get().granted_permissions == "Modify"
+    assert "smugmug_permissions" not in owner_client.session

@@ -18,26 +18,27 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--owner", metavar="NAME", help="the user the library will belong to")
+        parser.add_argument("--modify", action="store_true", help="ask for leave to write approved words back, too")
         parser.add_argument("--token", help="an access token got elsewhere, instead of the handshake")
         parser.add_argument("--token-secret", help="the secret of that token")
 
-    def handle(self, *, owner: str | None, token: str | None, token_secret: str | None, **_: Any) -> None:
+    def handle(self, *, owner: str | None, token: str | None, token_secret: str | None, modify: bool, **_: Any) -> None:
+        permissions = oauth.MODIFY if modify else oauth.READ
         if bool(token) != bool(token_secret):
             raise CommandError("--token and --token-secret go together.")
         try:
-            access = Token(token, token_secret) if token and token_secret else self._handshake()
-            account = oauth.save_account(access, owner=self._owner(owner))
+            access = Token(token, token_secret) if token and token_secret else self._handshake(permissions)
+            account = oauth.save_account(access, owner=self._owner(owner), permissions=permissions)
         except SmugMugError as exc:
             raise CommandError(exc.advice) from exc
         except (oauth.HandshakeRefused, oauth.AccountTaken, NoOwner) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{account.nickname} is connected. Next: python manage.py sync_smugmug {account.nickname}")
 
-    def _handshake(self) -> Token:
+    def _handshake(self, permissions: str) -> Token:
         token = oauth.request_token(oauth.OUT_OF_BAND)
-        self.stdout.write(
-            f"Open this address within five minutes, and allow the access:\n\n{oauth.authorize_url(token)}\n"
-        )
+        address = oauth.authorize_url(token, permissions=permissions)
+        self.stdout.write(f"Open this address within five minutes, and allow the access:\n\n{address}\n")
         try:
             code = input("The 6-digit code: ").strip()
         except EOFError:
