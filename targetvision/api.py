@@ -10,29 +10,42 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
-from ninja.security import SessionAuth
+from ninja.security import HttpBearer, SessionAuth
 
 import metadata.api
+import metadata.api_exports
+import metadata.api_publish
+import metadata.api_review
+import metadata.api_search
 import smugmug.api
 from targetvision import problems
 from targetvision.api_docs import DocsPage
 
 DESCRIPTION = """\
-Sync SmugMug libraries, have their photos described, and read both. Whoever is signed in may use it, and sees and does \
-here what they see and do on the pages. A change needs the CSRF token as X-CSRFToken, and takes JSON. Long work is \
-answered with 202 and a job, whose status tells the rest. What goes wrong is told as application/problem+json \
-(RFC 9457), with one sentence in “detail”."""
+Sync SmugMug libraries, have their photos described, decide on the words, search them, and take them out again. A \
+program sends a token, made under Settings, as “Authorization: Bearer”; it sees and does what the token's person sees \
+and does on the pages, until the token is revoked: the next request is answered with 401, and runs that were started \
+go on. A browser's session is taken too, and needs the CSRF token as X-CSRFToken for a change. A change takes JSON. \
+Long work is answered with 202 and a job, whose status tells the rest. What goes wrong is told as \
+application/problem+json (RFC 9457), with one sentence in “detail”."""
 
 
-class Session(SessionAuth):
-    """The session of a signed-in person; with the CSRF token and nothing but JSON where something is changed."""
+class Bearer(HttpBearer):
+    """A person's token, which TokenMiddleware has looked up; it comes first, for what every change has to heed."""
 
     def __call__(self, request: HttpRequest) -> Any:
         sends = request.method != "GET" and request.META.get("CONTENT_LENGTH") not in (None, "", "0")
-        # Before the body is looked at: a form's would be read in the search for the token, and be gone.
+        # Before the body is looked at: a form's would be read in the search for the CSRF token, and be gone.
         if sends and request.content_type != "application/json":
             raise problems.ProblemError(415, problems.SENTENCES[415])
-        return super().__call__(request)
+        return self.authenticate(request, "")
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        return getattr(request, "api_token", None)
+
+
+class Session(SessionAuth):
+    """The session of a signed-in person; with the CSRF token where something is changed."""
 
 
 class Api(NinjaAPI):
@@ -66,10 +79,14 @@ api = Api(
     version="1.0.0",
     description=DESCRIPTION,
     urls_namespace="api",
-    auth=Session(),
+    auth=[Bearer(), Session()],
     docs=DocsPage(),
 )
 problems.handle(api)
 api.add_router("/smugmug", smugmug.api.router)
 api.add_router("/smugmug", metadata.api.photos_router)
 api.add_router("/processing", metadata.api.router)
+api.add_router("/review", metadata.api_review.router)
+api.add_router("/search", metadata.api_search.router)
+api.add_router("/exports", metadata.api_exports.router)
+api.add_router("/publish", metadata.api_publish.router)

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from ninja.openapi.docs import DocsBase
 
 if TYPE_CHECKING:
@@ -82,7 +80,6 @@ class DocsPage(DocsBase):
             "api": api,
             "operations": operations(schema, site),
             "shapes": shapes(schema),
-            "sign_in": sign_in(site),
             "schema_url": self.get_openapi_url(api, kwargs),
         }
         return render(request, "api_docs.html", context)
@@ -103,21 +100,6 @@ def shapes(schema: Json) -> list[Shape]:
         Shape(name, raw.get("description", ""), _fields(raw), [str(value) for value in raw.get("enum", [])])
         for name, raw in sorted(schema["components"]["schemas"].items())
     ]
-
-
-def sign_in(site: str) -> str:
-    """How a shell gets a session: the lines before the first example."""
-    login = site + reverse("login")
-    cookie = settings.CSRF_COOKIE_NAME
-    return "\n".join(
-        [
-            f"token() {{ awk '$6 == \"{cookie}\" {{print $7}}' cookies.txt; }}",
-            f"curl -s -o /dev/null -c cookies.txt {login}",
-            f"curl -s -o /dev/null -b cookies.txt -c cookies.txt -e {login} \\",
-            '  -d csrfmiddlewaretoken="$(token)" -d username=NAME --data-urlencode password=PASSWORD \\',
-            f"  {login}",
-        ]
-    )
 
 
 def _operation(schema: Json, site: str, path: str, method: str, raw: Json) -> Operation:
@@ -200,14 +182,14 @@ def _shape_of(content: Json) -> str:
 
 
 def _curl(site: str, path: str, method: str, parameters: Iterable[Json], body: Json) -> str:
-    """The operation as a line for a shell that has signed in."""
+    """The operation as a line for a shell that has a TOKEN."""
     for each in parameters:
         path = path.replace(f"{{{each['name']}}}", each["name"].upper())
     query = {each["name"]: each["schema"]["examples"][0] for each in parameters if "examples" in each["schema"]}
     address = shlex.quote(f"{site}{path}{'?' if query else ''}{urlencode(query)}")
     if method == "get":
-        return f"curl -b cookies.txt {address}"
-    lines = [f'curl -b cookies.txt -X {method.upper()} -e {site}/ -H "X-CSRFToken: $(token)" \\']
+        return f'curl -H "Authorization: Bearer $TOKEN" {address}'
+    lines = [f'curl -X {method.upper()} -H "Authorization: Bearer $TOKEN" \\']
     values = {name: each["examples"][0] for name, each in body.get("properties", {}).items() if "examples" in each}
     if values:
         lines.append(f"  -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(values))} \\")

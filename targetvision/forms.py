@@ -51,3 +51,25 @@ class TagsField(PlainField):
 class ThemeForm(forms.Form):
     theme = forms.ChoiceField(choices=Preference.Theme.choices, required=False)
     next = forms.CharField(required=False, max_length=2_000)
+
+
+class TokenForm(forms.Form):
+    """What a token is called, and for how many days it lasts."""
+
+    name = PlainField(
+        max_length=60,
+        label="What is it for?",
+        widget=forms.TextInput(attrs={"placeholder": "Nightly export", "autocomplete": "off"}),
+        error_messages={"required": "Give it a name, so that you know it again."},
+    )
+    days = forms.TypedChoiceField(
+        label="It lasts",
+        choices=[("", "until it is revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "a year")],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        widget=forms.Select(attrs={"class": "select"}),
+    )
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ FORMATS = ("text", "json")
 IDS = ("run", "photo", "account")
 # What must never be read in a log, though a server's error message may quote it.
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "SMUGMUG_API_SECRET", "OPENAI_API_KEY")
+TOKEN = re.compile(r"tv_[0-9a-f]{64}")  # as tokens.py makes them
 SHORTEST_SECRET = 8  # shorter ones are stand-ins' and words of ordinary lines
 
 _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - replaced, never changed
@@ -109,6 +111,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _without_secrets(line: str) -> str:
+    line = TOKEN.sub("tv_…", line)
     for name in SECRETS:
         for secret in os.environ.get(name, "").split(","):
             if len(secret.strip()) >= SHORTEST_SECRET:

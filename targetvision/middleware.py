@@ -1,4 +1,5 @@
-"""What holds for every request: it is in UTF-8, a signed-in person's, and answered in JSON where a program asks."""
+"""What holds for every request: it is in UTF-8, a signed-in person's or their token's, and answered in JSON where a
+program asks."""
 
 from __future__ import annotations
 
@@ -9,13 +10,43 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, HttpResponseBadRequest
 from django_htmx.http import HttpResponseClientRedirect
 
-from targetvision import problems
+from targetvision import problems, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+
+
+FILES = "/images/"  # whose addresses the API gives
+
+
+class TokenMiddleware:
+    """Below /api/, and for the pictures that it names, whoever sends a token is the token's person, session or not.
+
+    It is looked up at each request: what is revoked opens nothing more.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        text = tokens.sent(request)
+        if text is None or not _takes_tokens(request):
+            return self.get_response(request)
+        try:
+            token = tokens.look_up(text)
+        except tokens.Refused as exc:
+            return problems.answer(401, str(exc), headers={"WWW-Authenticate": problems.INVALID_TOKEN})
+        request.user = token.user
+        request.api_token = token  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def _takes_tokens(request: HttpRequest) -> bool:
+    is_file = request.method in {"GET", "HEAD"} and request.path_info.startswith(FILES)
+    return is_file or problems.is_of_the_api(request)
 
 
 class LoginMiddleware(LoginRequiredMiddleware):

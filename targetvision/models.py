@@ -1,4 +1,5 @@
-"""What a person prefers, and what every app's long work has in common: a run is a row, and the row is the truth."""
+"""What a person prefers, their tokens, and what every app's long work has in common: a run is a row, and the row is the
+truth."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Lower, Now
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -168,8 +169,9 @@ class Run(models.Model):
         return self._change(Q(state=RunState.RUNNING), heartbeat_at=timezone.now(), **changes)
 
     def queue(self) -> bool:
-        """Give the run back, for its continuation to take up."""
-        return self._change(Q(state__in=ACTIVE), state=RunState.QUEUED, heartbeat_at=timezone.now())
+        """Give the run back, for its continuation to take up; what a person has paused meanwhile stays so."""
+        going = Q(state__in=(RunState.QUEUED, RunState.RUNNING))
+        return self._change(going, state=RunState.QUEUED, heartbeat_at=timezone.now())
 
     def release(self) -> bool:
         """Take the run out of hands that are known to be gone; the reconciler finds it at its next look."""
@@ -223,3 +225,53 @@ class Preference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_theme_display()}"
+
+
+class ApiTokenQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(user_id=user.pk)
+
+    def kept(self) -> Self:
+        """Those that nobody has revoked; they may be past their time."""
+        return self.filter(revoked_at=None)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-pk")
+
+
+class ApiToken(models.Model):
+    """What a program shows to act as a person. The token itself is nowhere: only its hash is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=60)
+    hash = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the token.")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="Within a minute.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        constraints = [
+            models.UniqueConstraint(
+                "user",
+                Lower("name"),
+                condition=Q(revoked_at=None),
+                name="targetvision_one_token_of_a_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it lets anybody in, its person being active."""
+        return self.revoked_at is None and not self.has_expired

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 API = "/api/"
 PAGES = {"/api/docs"}  # what is below API and is for people
+CHALLENGE = 'Bearer realm="TargetVision"'
+INVALID_TOKEN = f'{CHALLENGE}, error="invalid_token"'
 
 SENTENCES = {
     400: "The request is broken or too large; nothing was done.",
-    401: "Sign in first: the API takes the session of a signed-in person.",
+    401: "Sign in first, or send a token of yours as Authorization: Bearer.",
     403: "You may not do this.",
     404: "There is nothing here that you may see. What there is: /api/docs",
     405: "This address does not take that method.",
@@ -31,7 +33,7 @@ SENTENCES = {
 # ninja's own refusals, which it says in words of its own.
 NINJAS = SENTENCES | {
     400: "The body is not JSON.",
-    403: "Send the CSRF token too, as X-CSRFToken: a change needs it beside the session.",
+    403: "Send the CSRF token too, as X-CSRFToken: beside the session a change needs it.",
 }
 KINDS = {
     "missing": "is needed.",
@@ -69,12 +71,16 @@ class InvalidProblem(Problem):
 
 
 class ProblemError(Exception):
-    """A request that cannot be fulfilled; str() is the sentence for the person."""
+    """A request that cannot be fulfilled; str() is the sentence for the person.
 
-    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    `more` is what the problem tells beside the sentence, as its schema has it.
+    """
+
+    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.headers = headers or {}
+        self.more = more
 
 
 def is_of_the_api(request: HttpRequest) -> bool:
@@ -86,11 +92,11 @@ def answer(
     status: int,
     detail: str = "",
     *,
-    errors: Iterable[dict[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> HttpResponse:
-    """The problem as a response; `errors` are those of a 422."""
-    return _fill(HttpResponse(status=status, headers=dict(headers or {})), detail, errors=errors)
+    """The problem as a response; `more` is told beside the sentence: the `errors` of a 422, or what stands now."""
+    return _fill(HttpResponse(status=status, headers=dict(headers or {})), detail, **more)
 
 
 def restate(response: HttpResponse) -> HttpResponse:
@@ -101,7 +107,7 @@ def restate(response: HttpResponse) -> HttpResponse:
     return response if is_ours else _fill(response, response.content.decode() if is_sentence else "")
 
 
-def _fill(response: HttpResponse, detail: str, *, errors: Iterable[dict[str, str]] = ()) -> HttpResponse:
+def _fill(response: HttpResponse, detail: str, **more: Any) -> HttpResponse:
     status = response.status_code
     title = HTTPStatus(status).phrase
     problem: dict[str, Any] = {
@@ -109,21 +115,22 @@ def _fill(response: HttpResponse, detail: str, *, errors: Iterable[dict[str, str
         "title": title,
         "status": status,
         "detail": detail or SENTENCES.get(status, f"{title}."),
+        **more,
     }
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        problem["errors"] = list(errors)
+        problem.setdefault("errors", [])
     response.content = json.dumps(problem).encode()
     response["Content-Type"] = MEDIA_TYPE
     response["Content-Length"] = str(len(response.content))
     if status == HTTPStatus.UNAUTHORIZED:
-        response["WWW-Authenticate"] = "Session"  # no registered scheme is a session's, and one must be named
+        response.headers.setdefault("WWW-Authenticate", CHALLENGE)
     return response
 
 
 def handle(api: NinjaAPI) -> None:
     """Let the API say every error as a problem; our own mistakes go on to Django, which logs them."""
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
-        ProblemError: lambda request, exc: answer(exc.status, str(exc), headers=exc.headers),
+        ProblemError: lambda request, exc: answer(exc.status, str(exc), headers=exc.headers, **exc.more),
         Http404: lambda request, exc: answer(404, str(exc)),
         PermissionDenied: lambda request, exc: answer(403, str(exc)),
         HttpError: lambda request, exc: answer(exc.status_code, NINJAS.get(exc.status_code, "")),

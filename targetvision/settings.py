@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "targetvision.middleware.TokenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "targetvision.middleware.LoginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

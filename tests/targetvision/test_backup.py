@@ -135,8 +135,8 @@ def test_restore_brings_the_old_state_back_and_nothing_of_the_new(home: Home, ba
 
 
 def test_restore_an_older_state_applies_what_was_added_since(home: Home, backup: Path) -> None:
-    home.sql("DELETE FROM django_migrations WHERE name = '0001_preference'")
-    home.sql("DROP TABLE targetvision_preference")
+    home.sql("DELETE FROM django_migrations WHERE app = 'targetvision'")
+    home.sql("DROP TABLE targetvision_apitoken, targetvision_preference")
     older = backup.with_name("older")
     assert home.manage("backup", str(older)).returncode == 0
 

@@ -69,7 +69,8 @@ def is_quiet(data_dir: Path, killed: str) -> bool:
 @pytest.mark.parametrize("kind", ["web", "worker", "guardian", "postgres", "valkey"])
 def test_kill_in_the_middle_of_a_demo_loses_nothing_and_does_nothing_twice(kind: str, home: Path) -> None:
     data_dir = home / "demo"
-    changes = {"DATA_DIR": str(home), "PORT": str(free_port()), **LEASES}
+    workers = "2" if kind == "worker" else "1"
+    changes = {"DATA_DIR": str(home), "PORT": str(free_port()), "WORKERS": workers, **LEASES}
     first = Program(DEMO, home / "first.log", **changes)
 
     def is_in_the_middle() -> bool:

@@ -65,6 +65,9 @@ LAWS = [
     Law("metadata/claims.py", NETWORK),
     Law("metadata/selection.py", NETWORK),
     Law("metadata/vectors.py", NETWORK),
+    Law("metadata/publish.py", NETWORK),
+    Law("metadata/change_plan.py", NETWORK),
+    Law("metadata/change_rules.py", NETWORK),
 ]
 # Within an app: a module imports from its own layer and those before it.
 LAYERS = (
