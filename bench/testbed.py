@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,15 +44,18 @@ class Log(NamedTuple):
 
 
 @contextmanager
-def services(**changes: str) -> Iterator[Path]:
-    """A migrated database and a Redis in a new folder, Django set up for them; children inherit the environment."""
+def services(*, kept: Path | None = None, **changes: str) -> Iterator[Path]:
+    """A migrated database and a Redis in a new folder, Django set up for them; children inherit the environment.
+
+    `kept` is a folder that stays, with what is in it.
+    """
     from targetvision import keys
     from targetvision.embedded import take_lease
     from tests.targetvision.programs import settings_names
 
     # Empty is the same as absent, and neither the shell's nor the checkout's settings change what is measured.
     os.environ.update(dict.fromkeys(settings_names(), ""))
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+    with nullcontext(str(kept)) if kept else tempfile.TemporaryDirectory(prefix="bench") as folder:
         lease = take_lease(Path(folder))
         try:
             os.environ.update(

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.utils.dateparse import parse_datetime
 
-from metadata.models import AIMetadata, ProcessingRun
+from metadata.models import AIMetadata, ChangeSet, Export, ProcessingRun
 from smugmug import audit
 from smugmug.models import Account, Album, AuditEntry, SyncRun
 from targetvision.models import ACTIVE, Run, RunState
@@ -32,6 +32,8 @@ KINDS = {
     SyncRun.Kind.VERIFY.value: "Checks",
     SyncRun.Kind.ALBUMS.value: "Single albums",
     "describe": "Descriptions",
+    "export": "Exports",
+    "publish": "Publishing",
 }
 STATES: dict[str, tuple[str, tuple[RunState, ...]]] = {
     "": ("Any outcome", tuple(RunState)),
@@ -100,12 +102,16 @@ def _runs(user: User, wish: Narrowing) -> list[QuerySet[Any]]:
         accounts = accounts.filter(nickname=wish.library)
     of_these = Q(account__in=list(accounts.values_list("pk", flat=True)), state__in=STATES[wish.state][1])
     found: list[QuerySet[Any]] = []
-    if wish.kind != "describe":
+    if wish.kind in ("", *SyncRun.Kind.values):
         of_kind = Q(kind=wish.kind) if wish.kind else Q()
         found.append(SyncRun.objects.filter(of_these, of_kind).select_related("account", "requested_by"))
     if wish.kind in ("", "describe"):
         related = ("account", "requested_by", "album", "photo", "prompt")
         found.append(ProcessingRun.objects.filter(of_these).select_related(*related))
+    if wish.kind in ("", "export"):
+        found.append(Export.objects.filter(of_these).select_related("account", "requested_by"))
+    if wish.kind in ("", "publish"):
+        found.append(ChangeSet.objects.armed().filter(of_these).select_related("account", "requested_by"))
     return found
 
 

@@ -13,11 +13,15 @@ from metadata.models import (
     WORDS,
     AICall,
     AIMetadata,
+    Change,
+    ChangeSet,
     Decision,
+    Export,
     MetadataHistory,
     ModelPrice,
     Note,
     PhotoEmbedding,
+    PhotoSearch,
     ProcessingRun,
     Prompt,
     ReviewClaim,
@@ -118,6 +122,15 @@ class PhotoEmbeddingAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
+@admin.register(PhotoSearch)
+class PhotoSearchAdmin(ReadOnlyAdmin):
+    list_display = ["photo", "account", "is_present"]
+    list_filter = ["is_present"]
+    list_select_related = ["photo", "account"]
+    search_fields = ["photo__image_key"]
+    show_full_result_count = False
+
+
 @admin.register(ProcessingRun)
 class ProcessingRunAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "account", "album", "only", "state", "done", "total", "failed", "model"]
@@ -193,6 +206,31 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "account", "kind", "requested_by", "state", "total", "changed", "undo", "undone_by"]
     list_filter = ["account", "kind", "state", "undo"]
     list_select_related = ["account", "requested_by"]
+    show_full_result_count = False
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "account", "format", "requested_by", "state", "total", "size_bytes", "removed_at"]
+    list_filter = ["account", "format", "state"]
+    list_select_related = ["account", "requested_by"]
+    show_full_result_count = False
+
+
+@admin.register(ChangeSet)
+class ChangeSetAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "account", "stage", "state", "total", "done", "armed_by", "revert_armed_by"]
+    list_filter = ["account", "stage", "state"]
+    list_select_related = ["account"]
+    show_full_result_count = False
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ["photo", "change_set", "state", "sentence", "changed_at"]
+    list_filter = ["state"]
+    list_select_related = ["photo", "change_set"]
+    search_fields = ["photo__image_key", "photo__filename"]
     show_full_result_count = False
 
 

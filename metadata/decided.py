@@ -63,7 +63,7 @@ def page(user: User, show: str, before: str) -> tuple[list[Decision], str]:
     if not accounts:
         return [], ""
     # Each library's are read from its own index, as far as they are shown.
-    branches = [_newest(_narrowed(Decision.objects.filter(account=pk), user, show), before) for pk in accounts]
+    branches = [_newest(narrowed(Decision.objects.filter(account=pk), user, show), before) for pk in accounts]
     first, *others = (rows.values("pk")[: DECISIONS_A_PAGE + 1] for rows in branches)
     rows = Decision.objects.filter(pk__in=first.union(*others, all=True) if others else first)
     found = list(rows.select_related(*RELATED).order_by("-created_at", "-pk")[: DECISIONS_A_PAGE + 1])
@@ -71,7 +71,8 @@ def page(user: User, show: str, before: str) -> tuple[list[Decision], str]:
     return shown, f"{shown[-1].created_at.isoformat()}_{shown[-1].pk}" if len(found) > len(shown) else ""
 
 
-def _narrowed(rows: QuerySet[Decision], user: User, show: str) -> QuerySet[Decision]:
+def narrowed(rows: QuerySet[Decision], user: User, show: str) -> QuerySet[Decision]:
+    """Those of SHOWS."""
     if show == "mine":
         return rows.filter(requested_by=user)
     return rows.filter(photo=None) if show == "many" else rows
@@ -93,7 +94,7 @@ def told(decisions: Iterable[Decision], *, user: User) -> list[Told]:
     """The decisions with all that a line tells, and their buttons where the person may press them."""
     rows = list(decisions)
     changeable = set(Account.objects.changeable_by(user).values_list("pk", flat=True))
-    albums = _album_titles(rows)
+    albums = _album_titles(rows, user)
     return [_told(row, albums, may_change=row.account_id in changeable) for row in rows]
 
 
@@ -161,10 +162,10 @@ def _since(found: list[bulk.Kept]) -> list[str]:
     ]
 
 
-def _album_titles(rows: Iterable[Decision]) -> dict[str, str]:
-    """The titles of the albums that filters name, by id as the filter has it."""
+def _album_titles(rows: Iterable[Decision], user: User) -> dict[str, str]:
+    """The titles of the albums that filters name, by id as the filter has it, as far as the person may see them."""
     wanted = {row.filter.get("album") for row in rows} - {None, ""}
-    return {str(album.pk): str(album) for album in Album.objects.filter(pk__in=wanted)}
+    return {str(album.pk): str(album) for album in Album.objects.visible_to(user).filter(pk__in=wanted)}
 
 
 def _over(row: Decision, albums: dict[str, str]) -> str:

@@ -13,10 +13,11 @@ from rq import Worker
 from rq.exceptions import ShutDownImminentException
 from rq.worker import WorkerStatus
 
-from metadata import chunks, lanes, process, selection, stacks, undoing
-from metadata.models import Decision, ProcessingRun
+from metadata import change_work, chunks, export, lanes, process, selection, stacks, undoing
+from metadata.models import ChangeSet, Decision, Export, ProcessingRun
+from smugmug.client import SmugMugError
 from smugmug.models import Account
-from smugmug.oauth import connect
+from smugmug.oauth import connect, connect_for_changes
 from targetvision.models import RunState
 
 logger = logging.getLogger(__name__)
@@ -174,6 +175,99 @@ def follow_up(decision: Decision) -> None:
         carry_out_decision.delay(str(following.pk))
     if decision.changed and undoing.has_reworded(decision):
         embed_left.delay(str(decision.account_id))
+
+
+@job("metadata", timeout=3_600)
+def write_export(export_id: str) -> None:
+    """Write an export's file, from its beginning to its end."""
+    found = Export.objects.select_related("account").filter(pk=export_id).first()
+    if found is None:
+        logger.info("export %s is gone", export_id)
+        return
+    try:
+        export.carry_on(found)
+    except ShutDownImminentException:
+        found.queue()
+        write_export.delay(export_id)
+        raise
+
+
+def begin_export(started: Export) -> None:
+    """Write a small export at once, while the person waits; leave another one to the workers."""
+    if (started.total or 0) <= export.SMALL:
+        export.carry_on(started)
+    else:
+        write_export.delay(str(started.pk))
+
+
+@job("metadata", timeout=60)
+def resume_stalled_exports() -> None:
+    """Enqueue again the exports that nobody works on: their worker died, or the queue lost them."""
+    for stalled in Export.objects.stalled():
+        if stalled.queue():
+            logger.warning("export %s stood still and is begun anew", stalled.pk)
+            write_export.delay(str(stalled.pk))
+
+
+@job("metadata", timeout=300)
+def sweep_exports() -> None:
+    """Delete the files of exports that were kept for a week."""
+    gone = export.sweep()
+    logger.info("%s files of exports deleted", gone)
+
+
+@job("smugmug", timeout=2 * SLICE_SECONDS)
+def publish_changes(change_set_id: str) -> None:
+    """Write an armed change-set to SmugMug, or take it back, for one slice; and enqueue what is left."""
+    found = ChangeSet.objects.select_related("account").filter(pk=change_set_id).first()
+    if found is None:
+        logger.info("change-set %s is gone", change_set_id)
+        return
+    client = connect_for_changes(found.account)
+    try:
+        over = change_work.carry_on(found, client=client, seconds=SLICE_SECONDS)
+    except ShutDownImminentException:
+        found.queue()  # and not enqueued: what is under way may still arrive there, and the reconciler looks later
+        raise
+    finally:
+        client.close()
+    if not over:
+        publish_changes.delay(change_set_id)
+
+
+@job("smugmug", timeout=SLICE_SECONDS)
+def look_at_stopped_changes(change_set_id: str) -> None:
+    """Find out what became of the pictures that the stop of a change-set left halfway. Nothing is written."""
+    found = ChangeSet.objects.left_halfway().select_related("account").filter(pk=change_set_id).first()
+    if found is None:
+        logger.info("nothing of change-set %s is left halfway", change_set_id)
+        return
+    client = connect_for_changes(found.account)
+    try:
+        change_work.look_again(found, client=client)
+    except SmugMugError as exc:
+        logger.warning("change-set %s was not looked at: %s", found.pk, exc)
+        change_work.heed(found, exc)
+    finally:
+        client.close()
+
+
+@job("smugmug", timeout=60)
+def resume_stalled_change_sets() -> None:
+    """Enqueue again the armed change-sets that nobody works on: their worker died, or their pause is over.
+
+    Of those that were stopped, what was under way then is looked at.
+    """
+    for stopped in ChangeSet.objects.left_halfway().filter(account__in=Account.objects.connected()):
+        look_at_stopped_changes.delay(str(stopped.pk))
+    for stalled in ChangeSet.objects.armed().stalled():
+        if stalled.queue():
+            logger.warning("change-set %s stood still and is taken up again", stalled.pk)
+            publish_changes.delay(str(stalled.pk))
+    for due in ChangeSet.objects.armed().due():
+        if due.resume():
+            logger.info("change-set %s goes on after its pause", due.pk)
+            publish_changes.delay(str(due.pk))
 
 
 def enqueue_for_all_workers(run: ProcessingRun) -> None:

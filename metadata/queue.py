@@ -21,7 +21,7 @@ from django.db.models.lookups import GreaterThan, LessThan
 
 from metadata import review_claims
 from metadata.forms_review import FilterForm, Order, Status
-from metadata.models import AIMetadata
+from metadata.models import AIMetadata, PhotoSearch
 from metadata.models.words import SURENESS
 from smugmug.models import Account, AlbumPhoto
 
@@ -161,11 +161,7 @@ def _in_album(album: UUID) -> Q:
 
 
 def _with_text(text: str) -> Q:
-    names = ("ai_title", "ai_description", "ai_alt_text", "photo__filename")
-    found = Q(ai_tags__contains=[text])
-    for name in names:
-        found |= Q(**{f"{name}__icontains": text})
-    return found
+    return Q(photo__in=PhotoSearch.objects.with_words(text).values("photo"))
 
 
 _CONDITIONS: dict[str, Callable[[Any], Q]] = {

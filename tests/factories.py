@@ -14,7 +14,10 @@ from factory.django import DjangoModelFactory
 from metadata.models import (
     AICall,
     AIMetadata,
+    Change,
+    ChangeSet,
     Decision,
+    Export,
     MetadataHistory,
     ModelPrice,
     Note,
@@ -23,6 +26,7 @@ from metadata.models import (
     Sample,
 )
 from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
+from targetvision.models import ApiToken
 
 
 class UserFactory(DjangoModelFactory):
@@ -233,6 +237,18 @@ class SampleFactory(DjangoModelFactory):
     made_by = factory.SelfAttribute("account.owner")
 
 
+class ExportFactory(DjangoModelFactory):
+    """Of all that is approved in the library, as CSV, and not begun."""
+
+    class Meta:
+        model = Export
+
+    account = factory.SubFactory(AccountFactory)
+    format = "csv"
+    filter = factory.LazyAttribute(lambda export: {"account": export.account.nickname, "status": "approved"})
+    total = 1
+
+
 class DecisionFactory(DjangoModelFactory):
     """Over all that waits in the library, and carried out."""
 
@@ -243,3 +259,48 @@ class DecisionFactory(DjangoModelFactory):
     kind = "approve"
     state = "succeeded"
     filter = {"status": "waiting"}
+
+
+class ApiTokenFactory(DjangoModelFactory):
+    """A row to look at; what opens anything is made by tokens.make."""
+
+    class Meta:
+        model = ApiToken
+        skip_postgeneration_save = True
+
+    user = factory.SubFactory(UserFactory)
+    name = factory.Sequence("Program {}".format)
+    hash = factory.Sequence("{:064x}".format)
+
+
+class ChangeSetFactory(DjangoModelFactory):
+    """Prepared, without pictures; `armed` by ada, and queued."""
+
+    class Meta:
+        model = ChangeSet
+
+    account = factory.SubFactory(AccountFactory)
+    caption_rule = "empty"
+    state = "paused"
+    filter = {"status": "approved"}
+
+    class Params:
+        armed = factory.Trait(
+            stage="writing",
+            state="queued",
+            armed_by="user:ada",
+            armed_at=datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC),
+        )
+
+
+class ChangeFactory(DjangoModelFactory):
+    """A picture that is to get a caption."""
+
+    class Meta:
+        model = Change
+
+    change_set = factory.SubFactory(ChangeSetFactory)
+    photo = factory.LazyAttribute(lambda change: PhotoFactory(album__account=change.change_set.account))
+    words_version = 2
+    seen = {"caption": "", "title": "", "keywords": []}
+    caption = "A grey cat on a wall."

@@ -17,7 +17,10 @@ from smugmug.models import Account, Membership
 from tests.factories import (
     AIMetadataFactory,
     AlbumFactory,
+    ApiTokenFactory,
+    ChangeSetFactory,
     DecisionFactory,
+    ExportFactory,
     MembershipFactory,
     PhotoFactory,
     ProcessingRunFactory,
@@ -57,6 +60,8 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "theme": (NOT_AT_ALL, (GATE,) * 5),
     "password_change": (EVERYONE, (GATE, 422, 422, 422, 422)),
     "password_change_done": (EVERYONE, NOT_AT_ALL),
+    "tokens": (EVERYONE, ANYBODYS_FORM),
+    "revoke_token": (NOT_AT_ALL, (GATE, 404, 404, 404, GATE)),
     "smugmug:connect": (EVERYONE, (GATE,) * 5),
     "smugmug:callback": ((GATE,) * 5, NOT_AT_ALL),
     "smugmug:verify": (NOT_AT_ALL, (GATE,) * 5),
@@ -78,6 +83,8 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:album": (MEMBERS, NOT_AT_ALL),
     "metadata:process_album": (NOT_AT_ALL, CURATORS_DO),
     "metadata:photo": (MEMBERS, NOT_AT_ALL),
+    "metadata:search": (EVERYONE, NOT_AT_ALL),
+    "metadata:search_facets": (EVERYONE, NOT_AT_ALL),
     "metadata:prompts": (MEMBERS, NOT_AT_ALL),
     "metadata:prompt": (MEMBERS, NOT_AT_ALL),
     "metadata:edit_prompt": (NOT_AT_ALL, CURATORS_FORM),
@@ -109,6 +116,24 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:undo_decision": (NOT_AT_ALL, CURATORS_DO),
     "metadata:cancel_decision": (NOT_AT_ALL, CURATORS_DO),
     "metadata:continue_decision": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:exports": (EVERYONE, NOT_AT_ALL),
+    "metadata:count_export": (EVERYONE, NOT_AT_ALL),
+    "metadata:make_export": (NOT_AT_ALL, ANYBODYS_FORM),
+    "metadata:export": (MEMBERS, NOT_AT_ALL),
+    "metadata:download_export": ((GATE, 404, 404, 404, 404), NOT_AT_ALL),  # it is not finished
+    "metadata:cancel_export": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:delete_export": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:change_sets": (EVERYONE, NOT_AT_ALL),
+    "metadata:new_change_set": (EVERYONE, (GATE, 422, 403, 422, 422)),
+    "metadata:change_set": (MEMBERS, NOT_AT_ALL),
+    "metadata:leave_out": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:discard_change_set": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:arm_change_set": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:revert_change_set": (NOT_AT_ALL, CURATORS_FORM),
+    "metadata:pause_publishing": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:continue_publishing": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:cancel_publishing": (NOT_AT_ALL, CURATORS_DO),
+    "metadata:check_grant": (NOT_AT_ALL, CURATORS_DO),
     "metadata:say_once": (NOT_AT_ALL, ANYBODYS_FORM),
     "metadata:say_once_offer": (ANYBODYS_FORM, NOT_AT_ALL),
     "metadata:dismiss_say_once": (NOT_AT_ALL, (GATE,) * 5),
@@ -150,6 +175,36 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "api:pause_processing": (API_NOT_AT_ALL, api_curators(ALL)),
     "api:resume_processing": (API_NOT_AT_ALL, api_curators(409)),  # it is not paused
     "api:change_budget": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:prepare_change_set": (API_EVERYONE, (401, 404, 403, 422, 422)),  # its address also lists them
+    "api:list_change_sets": (API_EVERYONE, (401, 404, 403, 422, 422)),
+    "api:show_change_set": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:list_changes": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:leave_out_changes": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:arm_change_set": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:revert_change_set": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:discard_change_set": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:pause_publishing": (API_NOT_AT_ALL, api_curators(409)),  # nobody has armed it
+    "api:resume_publishing": (API_NOT_AT_ALL, api_curators(409)),
+    "api:cancel_publishing": (API_NOT_AT_ALL, api_curators(409)),
+    "api:start_export": (API_EVERYONE, (401, 422, 422, 422, 422)),
+    "api:list_exports": (API_EVERYONE, (401, 422, 422, 422, 422)),  # the same address
+    "api:export_status": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:download_export": ((401, 404, 404, 404, 404), API_NOT_AT_ALL),  # it is not finished
+    "api:cancel_export": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:delete_export": (API_NOT_AT_ALL, API_NOT_AT_ALL),
+    "api:review_queue": (API_EVERYONE, API_NOT_AT_ALL),
+    "api:review_photo": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:approve_words": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:reject_words": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:edit_words": (API_NOT_AT_ALL, (401, 422, 422, 422, 422)),
+    "api:preview_decision": ((401, 422, 422, 422, 422), API_NOT_AT_ALL),
+    "api:list_decisions": (API_EVERYONE, (401, 422, 422, 422, 422)),
+    "api:decide": (API_EVERYONE, (401, 422, 422, 422, 422)),
+    "api:decision_status": (API_MEMBERS, API_NOT_AT_ALL),
+    "api:undo_decision": (API_NOT_AT_ALL, api_curators(ALL)),
+    "api:cancel_decision": (API_NOT_AT_ALL, api_curators(409)),  # it is over
+    "api:resume_decision": (API_NOT_AT_ALL, api_curators(409)),  # it was not stopped
+    "api:search_photos": (API_EVERYONE, API_NOT_AT_ALL),
     "healthz": ((ALL,) * 5, (NO,) * 5),
     "readyz": ((503,) * 5, (NO,) * 5),  # no worker is alive in the tests
 }
@@ -174,7 +229,8 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
     grace = MembershipFactory(account=library_of_ada, user__username="somebody", role="viewer")
     sync, process = SyncRunFactory(account=library_of_ada), ProcessingRunFactory(account=library_of_ada)
     prompt, sample = PromptFactory(account=library_of_ada), SampleFactory(account=library_of_ada)
-    decision = DecisionFactory(account=library_of_ada)
+    decision, export = DecisionFactory(account=library_of_ada), ExportFactory(account=library_of_ada)
+    change_set = ChangeSetFactory(account=library_of_ada)
     nickname = library_of_ada.nickname
     takers: list[tuple[str, list[Any]]] = [
         ("sync add_member disconnect process estimate never_send account_note prompts review_tags", [nickname]),
@@ -186,9 +242,17 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
         ("processing_run budget change_budget", [process.pk]),
         ("pause_processing resume_processing cancel_processing continue_processing", [process.pk]),
         ("sample judge_sample take_back_verdict extend_sample accept_sample", [sample.pk]),
+        ("change_set leave_out discard_change_set arm_change_set revert_change_set", [change_set.pk]),
+        ("pause_publishing continue_publishing resume_publishing cancel_publishing", [change_set.pk]),
+        ("show_change_set list_changes leave_out_changes", [change_set.pk]),
+        ("check_grant", [nickname]),
         ("photo", [words.photo.pk]),
         ("approve reject take describe_again stack take_out put_back", [words.pk]),
         ("decision undo_decision cancel_decision continue_decision", [decision.pk]),
+        ("decision_status resume_decision", [decision.pk]),
+        ("review_photo approve_words reject_words edit_words", [words.photo.pk]),
+        ("revoke_token", [ApiTokenFactory(user=library_of_ada.owner).pk]),
+        ("export download_export cancel_export delete_export", [export.pk]),
         ("image", [images.address(words.photo, "thumb").rpartition("/")[2]]),
     ]
     arguments = {name: values for names, values in takers for name in names.split()}

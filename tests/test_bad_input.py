@@ -31,6 +31,7 @@ def fields_of(words: AIMetadata) -> dict[str, dict[str, str]]:
         reverse("login"): {"username": "ada", "password": "x", "next": "/"},
         reverse("password_change"): {"old_password": "x", "new_password1": "y", "new_password2": "y"},
         reverse("theme"): {"theme": "dark", "next": "/"},
+        reverse("tokens"): {"name": "Backup", "days": "30"},
         reverse("smugmug:verify"): {"code": "123456"},
         reverse("smugmug:add_member", args=[account.nickname]): {"username": "grace", "role": "viewer"},
         reverse("smugmug:change_role", args=[account.nickname, vera.pk]): {"role": "viewer"},

@@ -5,9 +5,12 @@ and a person's stay distinguishable for ever.
 """
 
 from metadata.models.decisions import Decision, ReviewClaim, Sample, SampledWords
+from metadata.models.exports import Export
 from metadata.models.ledger import AICall, ModelPrice
 from metadata.models.prompts import Note, Prompt
+from metadata.models.publishing import Change, ChangeSet
 from metadata.models.runs import ProcessingRun
+from metadata.models.search import PhotoSearch
 from metadata.models.words import EMBEDDING_LENGTH, WORDS, AIMetadata, MetadataHistory, PhotoEmbedding
 
 __all__ = [
@@ -15,11 +18,15 @@ __all__ = [
     "WORDS",
     "AICall",
     "AIMetadata",
+    "Change",
+    "ChangeSet",
     "Decision",
+    "Export",
     "MetadataHistory",
     "ModelPrice",
     "Note",
     "PhotoEmbedding",
+    "PhotoSearch",
     "ProcessingRun",
     "Prompt",
     "ReviewClaim",

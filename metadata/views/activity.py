@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from metadata import activity
+from metadata import activity, change_cards, export_cards, publish
 from metadata.activity import Narrowing, Reason
 from metadata.forms import ActivityForm
-from metadata.models import ProcessingRun
+from metadata.models import ChangeSet, Export, ProcessingRun
 from metadata.views.dashboard import run_card
 from smugmug import audit
 from smugmug import cards as sync_cards
@@ -34,6 +34,10 @@ ACTIONS = {
     "prompt in force": "Put a prompt in force",
     "may send": "Allow AI servers again",
     "disconnect": "Disconnect from SmugMug",
+    "export": "Export",
+    publish.PUBLISH: "Publish to SmugMug",
+    publish.REVERT: "Take back from SmugMug",
+    "delete an export": "Delete the file of an export",
 }
 
 
@@ -168,10 +172,14 @@ def _rows(found: list[Run], changeable: set[int]) -> list[Row]:
 
 
 def _facts(run: Run, titles: dict[str, str]) -> list[tuple[str, str]]:
-    """What there is to know of a run of either kind, as (what, how much)."""
+    """What there is to know of a run of any kind, as (what, how much)."""
     if isinstance(run, SyncRun):
         albums = ", ".join(titles.get(key) or key for key in run.album_keys)
         return sync_cards.facts(run) + ([("Albums", albums)] if albums else [])
+    if isinstance(run, Export):
+        return export_cards.facts(run)
+    if isinstance(run, ChangeSet):
+        return change_cards.facts(run)
     processing = cast(ProcessingRun, run)
     facts = [
         ("Which photos", processing.get_only_display()),

@@ -98,7 +98,8 @@ def _page(
     accounts = _accounts(request, wanted)
     looked = outlook.look(accounts, wanted, act, user=request.user)
     first = queue.page(request.user, wanted, "", PEEK).rows
-    albums = {str(album.pk): str(album) for album in Album.objects.filter(pk=wanted.album)} if wanted.album else {}
+    named = Album.objects.visible_to(request.user).filter(pk=wanted.album) if wanted.album else []
+    albums = {str(album.pk): str(album) for album in named}
     context = {
         "here": "review",
         "heading": f"{ACTS[act]} all {looked.total:,} that match" if act != "tags" else f"Tags of all {looked.total:,}",

@@ -12,10 +12,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from metadata import cards, library, money, prompts
+from metadata import cards, change_cards, export_cards, library, money, prompts
 from metadata.history import Step
 from metadata.library import Figures
-from metadata.models import MetadataHistory, ProcessingRun
+from metadata.models import ChangeSet, Export, MetadataHistory, ProcessingRun
 from metadata.views import runs
 from smugmug import cards as sync_cards
 from smugmug.models import Account, Photo, SyncRun
@@ -95,9 +95,13 @@ def _stale(accounts: list[Account], figures: Mapping[int, Figures]) -> dict[int,
 
 
 def run_card(run: Run, may_change: bool) -> RunCard:  # noqa: FBT001
-    """The card of a run of either kind."""
+    """The card of a run of any kind."""
     if isinstance(run, SyncRun):
         return sync_cards.card(run, may_change=may_change)
+    if isinstance(run, Export):
+        return export_cards.card(run, may_change=may_change)
+    if isinstance(run, ChangeSet):
+        return change_cards.card(run, may_change=may_change)
     return cards.card(cast(ProcessingRun, run), may_change=may_change)
 
 

@@ -62,7 +62,7 @@ def bar(request: HttpRequest, wanted: ReviewFilter, sentences: dict[str, str], *
     return {
         "page": page,
         "query": query,
-        "parts": _parts(wanted, page),
+        "parts": _parts(request, wanted, page),
         "lanes": _lanes(wanted, page, {}),
         "sentences": list(sentences.values()),
         "pages": {name: _address(name, wanted) for name in PAGES},
@@ -87,7 +87,7 @@ def choose(request: SignedInRequest) -> HttpResponse:
     """The form with every filter there is: a page of its own, or what unfolds in the bar."""
     wanted, sentences = ReviewFilter.read(request.GET)
     page = _page(request)
-    form = _form(request, wanted)
+    form = form_of(request, wanted)
     context = {
         "here": "review",
         "form": form,
@@ -130,11 +130,11 @@ def _lanes(wanted: ReviewFilter, page: str, counts: dict[str, str]) -> list[Lane
     ]
 
 
-def _parts(wanted: ReviewFilter, page: str) -> list[Part]:
+def _parts(request: HttpRequest, wanted: ReviewFilter, page: str) -> list[Part]:
     """What the filter narrows beside the lane, which has its own place."""
     values = {name: str(getattr(wanted, name) or "") for name in LABELS}
     if wanted.album:
-        album = Album.objects.filter(pk=wanted.album).values_list("title", flat=True).first()
+        album = Album.objects.visible_to(request.user).filter(pk=wanted.album).values_list("title", flat=True).first()
         values["album"] = album or "unknown"
     parts = [Part(LABELS[name], value, _address(page, wanted.without(name))) for name, value in values.items() if value]
     if wanted.status != Status.WAITING:
@@ -143,7 +143,7 @@ def _parts(wanted: ReviewFilter, page: str) -> list[Part]:
     return parts
 
 
-def _form(request: SignedInRequest, wanted: ReviewFilter) -> FilterForm:
+def form_of(request: SignedInRequest, wanted: ReviewFilter) -> FilterForm:
     """Filled with the filter; what there is to choose from is chosen from."""
     form = FilterForm(initial=wanted.to_json())
     form.order_fields(ORDER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -25,6 +25,9 @@ from metadata.views.filtering import LABELS
 from smugmug.models import Account, Album
 from targetvision.access import SignedInRequest, changeable
 from targetvision.templates import template_for
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 RATES = (0.05, 0.02, 0.01)
 MORE = 30
@@ -70,7 +73,7 @@ def samples(request: SignedInRequest) -> HttpResponse:
         .newest_first()[:LISTED]
     )
     filters = [sampling.filter_of(row) for row in rows]
-    abouts = in_words([*filters, wanted])
+    abouts = in_words(request.user, [*filters, wanted])
     context = {
         "here": "review",
         "lines": [Line(row, about, _as_stored(row)) for row, about in zip(rows, abouts, strict=False)],
@@ -122,7 +125,7 @@ def _new_page(
         "here": "review",
         "account": account,
         "libraries": [] if account else [(name, _new_url(replace(wanted, account=name))) for name in names],
-        "about": in_words([wanted])[0],
+        "about": in_words(request.user, [wanted])[0],
         "found": found,
         "goals": _goals(found) if found else [],
         "form": form,
@@ -227,7 +230,7 @@ def _page(request: SignedInRequest, sample: Sample, *, form: SizeForm | None = N
     context: dict[str, Any] = {
         "here": "review",
         "sample": sample,
-        "about": in_words([wanted])[0],
+        "about": in_words(request.user, [wanted])[0],
         "now": standing,
         "drawn": shown[0] if shown else None,
         "upcoming": [each.words.photo for each in shown[1:]],
@@ -267,10 +270,10 @@ def _new_url(wanted: ReviewFilter) -> str:
     return reverse("metadata:new_sample") + (f"?{query}" if query else "")
 
 
-def in_words(filters: list[ReviewFilter]) -> list[str]:
+def in_words(user: User, filters: list[ReviewFilter]) -> list[str]:
     """What each filter finds, to read: “Must look · Album: Zoo”. One query, for the names of albums."""
     wanted = {each.album for each in filters if each.album}
-    titles = dict(Album.objects.filter(pk__in=wanted).values_list("pk", "title")) if wanted else {}
+    titles = dict(Album.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", "title")) if wanted else {}
     return [_in_words(each, titles) for each in filters]
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from metadata import prompts, sampling
-from metadata.models import AIMetadata, Decision
+from metadata.models import AIMetadata, Decision, Export
 from metadata.queue import ReviewFilter
 from smugmug.models import Account, Album, Photo, SyncRun
 from tests.browser.conftest import DESK, TELEPHONE, OpenPage
-from tests.factories import AICallFactory, AlbumFactory, PhotoFactory, UserFactory
+from tests.factories import AICallFactory, AlbumFactory, ExportFactory, PhotoFactory, UserFactory
 
 NARROW = (360, 390)
-LOOKS = [(width, scheme) for width in (DESK, TELEPHONE) for scheme in ("dark", "light")]
+LOOKS = [(DESK, "dark"), (DESK, "light"), (TELEPHONE, "dark")]  # the colours are the same in both widths
 
 
 def addresses(account: Account) -> Iterator[str]:
@@ -25,6 +28,10 @@ def addresses(account: Account) -> Iterator[str]:
         "/",
         "/albums/",
         "/albums/?q=nowhere",
+        "/search/",
+        "/search/?q=cat",
+        "/search/?q=zzyzx+status:lost",
+        "/search/facets?q=cat",
         "/review/",
         "/review/grid/",
         "/review/all/?do=tags",
@@ -39,6 +46,7 @@ def addresses(account: Account) -> Iterator[str]:
         "/activity/audit/",
         "/smugmug/connect",
         "/settings/",
+        "/settings/tokens/",
         "/api/docs",
         "/ledger/",
         "/ledger/?by=model&period=all",
@@ -46,6 +54,8 @@ def addresses(account: Account) -> Iterator[str]:
         "/password/",
         "/nowhere",
     )
+    yield "/exports/?tag=cat"
+    yield f"/exports/{Export.objects.get().pk}/"
     yield f"/albums/{album.pk}/"
     yield f"/albums/{album.pk}/?show=failed"
     yield f"/settings/{account.nickname}/prompts/"
@@ -68,7 +78,7 @@ def addresses(account: Account) -> Iterator[str]:
 
 
 def faults(page: Page) -> list[str]:
-    """What axe finds, in both widths and both colour schemes, and the widths at which the page scrolls sideways."""
+    """What axe finds, in both widths, in both colour schemes, and the widths at which the page scrolls sideways."""
     found = []
     for viewport, scheme in LOOKS:
         page.set_viewport_size(viewport)
@@ -84,12 +94,48 @@ def scrolls_sideways(page: Page, width: int) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
+CUT_OFF = """() => {
+    const parts = [...document.querySelectorAll(".bar a:not(.skip), .bar form.quick, .bar summary")];
+    const boxes = parts.filter((part) => part.checkVisibility()).map((part) => {
+        const end = Math.min(part.closest("nav")?.getBoundingClientRect().right ?? innerWidth, innerWidth);
+        return { name: part.textContent.trim(), end, box: part.getBoundingClientRect() };
+    });
+    const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    return boxes.filter(({ box, end }, number) => box.left < 0 || box.right > end + 1
+        || boxes.slice(number + 1).some((other) => meet(box, other.box))).map(({ name }) => name);
+}"""
+
+
+def test_header_shows_all_its_links_whole_at_every_width(open_page: OpenPage, worked_on: Account) -> None:
+    owner = worked_on.owner
+    owner.first_name, owner.last_name = "Maximiliane", "von Habsburg-Lothringen"
+    owner.save()
+    cache.set(f"review-waiting:{owner.pk}", 10_001)
+    page = open_page(user=owner)
+    page.goto("/albums/")
+    faults = {}
+    for width in (360, 390, 480, 600, 601, 700, 768, 900, 901, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        links = page.get_by_role("link", name="Search", exact=True).count()
+        faults[width] = [*page.evaluate(CUT_OFF), *([] if links == 1 else [f"{links} ways to search"])]
+    assert {width: found for width, found in faults.items() if found} == {}
+
+    page.set_viewport_size(TELEPHONE)
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.textContent.trim()") != "Search":
+        assert page.evaluate("document.activeElement.closest('.bar') !== null")
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
 def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
     open_page: OpenPage, worked_on: Account
 ) -> None:
     SyncRun.objects.create(account=worked_on, total=6, done=2, state="running", waiting_for="Waiting for SmugMug.")
     AICallFactory(account=worked_on)
     AICallFactory(account=worked_on, unknown=True, outcome="outage")
+    ExportFactory(account=worked_on, state="succeeded", holder=uuid4(), size_bytes=12_345, finished_at=timezone.now())
     page = open_page(user=worked_on.owner, refusals=(404,))
     found = []
     for address in addresses(worked_on):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,10 +15,14 @@ from smugmug.models import Account
 from tests.factories import (
     AIMetadataFactory,
     AlbumFactory,
+    ChangeSetFactory,
+    DecisionFactory,
+    ExportFactory,
     MembershipFactory,
     PhotoFactory,
     ProcessingRunFactory,
     PromptFactory,
+    SampleFactory,
 )
 from tests.metadata.test_views_review import REVIEW, Enqueued, typed, waiting
 
@@ -129,3 +135,34 @@ def test_choose_a_filter_with_two_libraries_asks_for_which(library_of_ada: Accou
     response = curator_client.get("/review/filters")
 
     assert f">{other.nickname}</option>" in response.text
+
+
+def test_pages_name_no_album_of_somebody_else(
+    owner_client: Client, library_of_ada: Account, settings: Any, tmp_path: Path
+):
+    settings.DATA_DIR = tmp_path
+    foreign, own = AlbumFactory(title="Secret"), AlbumFactory(account=library_of_ada, title="Own album")
+    AIMetadataFactory(photo=PhotoFactory(album=own), described=True)
+    addresses = ["/review/", "/review/grid/", "/review/all/", "/review/filters", "/review/samples/new"]
+    rows = {
+        album: {"account": library_of_ada.nickname, "album": str(album.pk), "status": "approved"}
+        for album in (foreign, own)
+    }
+    for row in rows.values():
+        decision = DecisionFactory(account=library_of_ada, filter=row)
+        ExportFactory(account=library_of_ada, filter=row)
+        sample = SampleFactory(account=library_of_ada, filter={**row, "status": "waiting"})
+        change_set = ChangeSetFactory(account=library_of_ada, filter=row)
+        addresses += [
+            f"/review/decisions/{decision.pk}/",
+            f"/review/samples/{sample.pk}/",
+            f"/publish/{change_set.pk}/",
+        ]
+
+    texts = {address: owner_client.get(address, {"album": str(foreign.pk)}).text for address in addresses}
+    lists = {url: owner_client.get(url).text for url in ("/review/decisions/", "/review/samples/", "/exports/")}
+
+    assert [address for address, text in (texts | lists).items() if "Secret" in text] == []
+    assert [address for address, text in lists.items() if "Own album" not in text] == []
+    assert "Own album" in owner_client.get("/review/", {"album": str(own.pk)}).text
+    assert owner_client.get("/exports/", {"album": str(foreign.pk)}).status_code == 404
