@@ -8,6 +8,8 @@ from typing import Any
 import django_rq
 import pytest
 from rq import Worker as AnyWorker
+from rq.exceptions import ShutDownImminentException
+from rq.job import Job
 from rq.worker import HerokuWorker
 
 from metadata import worker
@@ -51,3 +53,17 @@ def test_horse_follows_the_leader_before_it_works(connection: Any, monkeypatch: 
     Worker(["metadata"], connection=connection).main_work_horse(None, None)  # type: ignore[arg-type]
 
     assert order == ["follow", "MainThread"]
+
+
+def test_stop_in_mid_job_is_one_line_in_the_log_and_no_mistake(connection: Any, caplog: pytest.LogCaptureFixture):
+    job = Job.create("metadata.jobs.judge_unjudged", connection=connection)
+    stopped = ShutDownImminentException("shut down imminent", {})
+    broken = ValueError("broken")
+
+    with caplog.at_level("INFO"):
+        for exc in (stopped, broken):
+            Worker(["metadata"], connection=connection).handle_exception(job, type(exc), exc, None)
+
+    quiet, loud = caplog.records[-2:]
+    assert (quiet.levelname, quiet.getMessage()) == ("INFO", f"job {job.id} is stopped with its worker")
+    assert (loud.levelname, "ValueError: broken" in loud.getMessage()) == ("ERROR", True)
