@@ -24,17 +24,6 @@ from tests.factories import AccountFactory, MembershipFactory, UserFactory
 HTMX = {"HX-Request": "true"}
 
 
-# They start whole programs, with databases of their own.
-LONGEST = {
-    f"test_{name}.py" for name in ("kills", "sync_kills", "describe_kills", "demo", "up", "machines", "start", "backup")
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that it is not what everything waits for in the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _plain_static_files() -> None:
     """Templates name static files without a manifest, which only collectstatic makes."""

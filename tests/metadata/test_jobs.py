@@ -156,8 +156,9 @@ def test_resume_stalled_processing_lets_a_run_go_on_whose_pause_is_over_with_one
     assert enqueued == [("process_photos", (str(run.pk),))]
 
 
-@pytest.mark.parametrize("resume_at", [None, timezone.now() + timedelta(minutes=5)])
-def test_resume_stalled_processing_leaves_a_run_paused_that_is_not_due(enqueued: Enqueued, resume_at: Any):
+@pytest.mark.parametrize("minutes", [None, 5])
+def test_resume_stalled_processing_leaves_a_run_paused_that_is_not_due(enqueued: Enqueued, minutes: int | None):
+    resume_at = minutes and timezone.now() + timedelta(minutes=minutes)
     run = ProcessingRunFactory(state="paused", resume_at=resume_at)
 
     jobs.resume_stalled_processing()
