@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -92,7 +92,8 @@ class ReviewFilter:
 
     def to_json(self) -> dict[str, str]:
         """All of it, to be kept in a row."""
-        return {name: "" if value is None else str(value) for name, value in asdict(self).items()}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: "" if value is None else str(value) for name, value in values.items()}
 
     def query(self) -> dict[str, str]:
         """For an address: what is not as it is without one, always in the same order."""
@@ -283,8 +284,17 @@ class Page:
     previous_cursor: str = ""
 
 
-def page(user: User, wanted: ReviewFilter, cursor: str, size: int, *, to_change: bool = True) -> Page:
-    """At most `size` rows from the cursor on: three queries. What is waiting shows each burst once.
+def page(
+    user: User,
+    wanted: ReviewFilter,
+    cursor: str,
+    size: int,
+    *,
+    to_change: bool = True,
+    dressed: Callable[[Rows], Rows] = lambda rows: with_photos(rows),
+) -> Page:
+    """At most `size` rows from the cursor on, with as much of their photos as `dressed` asks for: two queries, and
+    those of `dressed`. What is waiting shows each burst once.
 
     A cursor that makes no sense, or behind which nothing is left, gives the first page.
     """
@@ -292,10 +302,10 @@ def page(user: User, wanted: ReviewFilter, cursor: str, size: int, *, to_change:
     accounts = accounts_of(user, wanted, to_change=to_change)
     here = Cursor.read(cursor, order)
     backwards = bool(here and here.is_before)
-    rows = _read(accounts, wanted, order, here, size + 1)
+    rows = list(dressed(_read(accounts, wanted, order, here, size + 1)))
     if here and (not rows or (backwards and len(rows) <= size)):
         here, backwards = None, False
-        rows = _read(accounts, wanted, order, None, size + 1)
+        rows = list(dressed(_read(accounts, wanted, order, None, size + 1)))
     has_more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -319,8 +329,8 @@ def _read(
     count: int,
     *,
     narrowed: Callable[[Rows], Rows] = lambda rows: rows,
-) -> list[AIMetadata]:
-    """The first `count` rows beyond the cursor, with their photos; backwards from it where it ends the page."""
+) -> Rows:
+    """The first `count` rows beyond the cursor; backwards from it where it ends the page."""
     backwards = bool(cursor and cursor.is_before)
 
     def branch(account: int) -> Rows:
@@ -330,15 +340,15 @@ def _read(
         return in_order(rows, order, backwards=backwards)
 
     if not accounts:
-        return []
+        return AIMetadata.objects.none()
     if len(accounts) == 1:
-        return list(_with_photos(branch(accounts[0]))[:count])
+        return branch(accounts[0])[:count]
     first, *others = (branch(account).values("pk")[:count] for account in accounts)
     rows = AIMetadata.objects.filter(pk__in=first.union(*others, all=True))
-    return list(_with_photos(in_order(rows, order, backwards=backwards))[:count])
+    return in_order(rows, order, backwards=backwards)[:count]
 
 
-def _with_photos(rows: Rows) -> Rows:
+def with_photos(rows: Rows) -> Rows:
     """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
     return rows.select_related("photo__album").prefetch_related("photo__account").defer(*UNSEEN)
 
@@ -356,7 +366,8 @@ def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, 
     order = wanted.order or Order.OLDEST.value
     accounts = accounts_of(user, wanted)
     cursor = Cursor((_place(after, order), after.pk)) if after else None
-    while rows := _read(accounts, wanted, order, cursor, count, narrowed=review_claims.free_for(user)):
+    free = review_claims.free_for(user)
+    while rows := list(with_photos(_read(accounts, wanted, order, cursor, count, narrowed=free))):
         for number, row in enumerate(rows):
             if review_claims.show(user, row):
                 return rows[number:]
@@ -367,7 +378,7 @@ def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMeta
     """What stands before it in the order in which photos are shown, whoever else is being shown it."""
     order = wanted.order or Order.OLDEST.value
     cursor = Cursor((_place(before, order), before.pk), is_before=True)
-    return next(iter(_read(accounts_of(user, wanted), wanted, order, cursor, 1)), None)
+    return next(iter(with_photos(_read(accounts_of(user, wanted), wanted, order, cursor, 1))), None)
 
 
 # --- How many ----------------------------------------------------------------------------------------------------

@@ -11,24 +11,20 @@ from uuid import UUID
 
 from django.db.models import Count
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
-from metadata import lanes, library, tags
+from metadata import lanes, library, queue
 from metadata.models import AIMetadata, MetadataHistory
+from smugmug import images
 from smugmug.models import Photo
 from targetvision.progress import count
 
 MOST_NAMED = 3
-MOST_KNOWN = 300
-MOST_CHIPS = 6
-
-# Hundreds of tags on a page of 100 photos: a loop in a template would take longer than all else on the page.
-SELECTED = SafeString(" selected")
-TALLIED = (
-    '<li data-tag="{0}"><span>{0}</span><small data-count>{1} of {2}</small> <button class="btn bare small" '
-    'formaction="{3}" name="remove" value="{0}">Remove<span class="sr"> {0}</span></button></li>'
-)
+# All that a tile shows, or that its place in the list needs.
+SHOWN = (
+    "account", "ai_description", "ai_tags", "ai_title", "approved_by", "confidence_score", "doubts", "error", "lane",
+    "processing_status", "rejection_reason", "review_status", "sort_at", "stack", "version",
+    *(f"photo__{name}" for name in ("account", "filename", "image_id", "image_key", "title")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,11 @@ class Tile:
     @property
     def photo(self) -> Photo:
         return self.words.photo
+
+    @property
+    def image(self) -> str:
+        """The address of its picture."""
+        return images.address(self.photo, "thumb")
 
     @property
     def title(self) -> str:
@@ -73,14 +74,13 @@ class Tile:
         return "" if score is None else f"{score:.2f}"
 
     @property
-    def chips(self) -> SafeString:
-        """Its first tags."""
-        first = ((tag,) for tag in self.words.ai_tags[:MOST_CHIPS])
-        return format_html_join("", '<span class="chip">{}</span>', first)
-
-    @property
     def tags_json(self) -> str:
         return json.dumps(self.words.ai_tags)
+
+
+def dressed(rows: queue.Rows) -> queue.Rows:
+    """The rows with what a tile shows of them and of their photos, and nothing more: a page reads a hundred."""
+    return rows.select_related("photo").only(*SHOWN)
 
 
 def tiles(rows: Iterable[AIMetadata], *, marked: Collection[UUID], query: str) -> list[Tile]:
@@ -113,25 +113,6 @@ def tally(rows: Iterable[AIMetadata]) -> list[tuple[str, int]]:
     """(tag, how many of the rows have it), the most frequent first."""
     counts = Counter(tag for row in rows for tag in set(row.ai_tags))
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def tally_items(tally: Iterable[tuple[str, int]], total: int, url: str) -> SafeString:
-    """The tally as items of a list, each with the button that removes the tag by a form's POST to `url`."""
-    return format_html_join("", TALLIED, ((tag, count, total, url) for tag, count in tally))
-
-
-def tally_options(tally: Iterable[tuple[str, int]], chosen: str) -> SafeString:
-    """The tags of the tally as options of a select."""
-    options = ((tag, SELECTED if tag == chosen else "") for tag, _ in tally)
-    return format_html_join("", '<option value="{0}" data-tag{1}>{0}</option>', options)
-
-
-def known_tags(rows: Iterable[AIMetadata]) -> SafeString:
-    """Tags to complete a beginning from, as options: the allowed ones and the library's own, of the first row."""
-    first = next(iter(rows), None)
-    known = [*lanes.vocabulary_of(first.account_id), *tags.own(first.photo.account)] if first else []
-    options = ((tag,) for tag in list(dict.fromkeys(known))[:MOST_KNOWN])
-    return format_html_join("", '<option value="{}"></option>', options)
 
 
 def who_was_faster(ids: Collection[UUID]) -> str:

@@ -80,7 +80,13 @@ TEMPLATES = [
                 "targetvision.preferences.theme",
             ]
         },
-    }
+    },
+    {
+        # For *.jinja alone, which the tag `jinja` draws.
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"environment": "targetvision.templates.environment"},
+    },
 ]
 
 # --- Postgres and Redis ------------------------------------------------------------------------------------

@@ -164,19 +164,19 @@ def _page(
 ) -> HttpResponse:
     """The page; after a mistake with its sentence, the marks as they were, and what was typed."""
     accounts = queue.accounts_of(request.user, place.wanted)
-    page = queue.page(request.user, place.wanted, place.cursor, place.size, to_change=bool(accounts))
-    tally, tag_form = tiles.tally(page.rows), panel if isinstance(panel, TagForm) else TagForm()
+    page = queue.page(
+        request.user, place.wanted, place.cursor, place.size, to_change=bool(accounts), dressed=tiles.dressed
+    )
     context = {
         "here": "review",
         "filters": filtering.bar(request, place.wanted, place.sentences, page="grid"),
         "tiles": tiles.tiles(page.rows, marked=form.marked if form else (), query=place.wanted.text_form()),
-        "tally": tiles.tally_items(tally, len(page.rows), place.url("grid_tag")),
-        "tally_options": tiles.tally_options(tally, str(tag_form["old"].value() or "")),
-        "known_tags": tiles.known_tags(page.rows),
+        "tally": tiles.tally(page.rows),
+        "complete_url": _completion(page.rows),
         "may_change": bool(accounts),
         "is_waiting": place.wanted.status == Status.WAITING,
         "trouble": trouble or (panel.trouble if panel else ""),
-        "tag_form": tag_form,
+        "tag_form": panel if isinstance(panel, TagForm) else TagForm(),
         "reject_form": panel if isinstance(panel, ReasonForm) else ReasonForm(),
         "panel": type(panel).__name__,
         "reasons": REASONS,
@@ -185,6 +185,11 @@ def _page(
         **_addresses(place, page),
     }
     return render(request, template_for(request, "metadata/grid.html", partial="grid"), context, status=status)
+
+
+def _completion(rows: list[AIMetadata]) -> str:
+    """Where tags are completed, from those of the first photo's library."""
+    return reverse("metadata:review_tags", args=[rows[0].photo.account.nickname]) if rows else ""
 
 
 def _addresses(place: Place, page: queue.Page) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from smugmug import images
@@ -22,6 +24,12 @@ register = template.Library()
 def image(photo: Photo, size: str) -> str:
     """The address under which our own server shows the photo; `size` is thumb, large or full."""
     return images.address(photo, size)
+
+
+@register.simple_tag
+def jinja(name: str, **context: Any) -> SafeString:
+    """The *.jinja template, which sees what it is given and nothing else. For what a page draws a hundred times."""
+    return SafeString(render_to_string(name, context, using="jinja2"))
 
 
 @register.simple_tag

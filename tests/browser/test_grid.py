@@ -185,6 +185,23 @@ def test_tags_of_the_marked_are_counted_and_changed_by_keyboard(page: Page, rows
     assert approved(rows) == []
 
 
+def test_a_tag_that_is_begun_is_completed_and_added_only_when_asked(page: Page, rows: list[AIMetadata]) -> None:
+    page.keyboard.press("t")
+    page.keyboard.press("g")
+    field = page.locator("#add")
+    expect(field).to_be_focused()
+    page.keyboard.type("se")
+    expect(page.locator("#add-list option")).to_have_attribute("value", "sea")
+    field.evaluate("""field => {
+        field.value = "sea";  // as the browser does when a person chooses
+        field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertReplacementText" }));
+    }""")
+    assert Decision.objects.count() == 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("“sea” added to 7 photos.")).to_be_visible()
+    assert Decision.objects.get().changed == 7
+
+
 def test_type_into_a_field_writes_and_marks_nothing(page: Page, rows: list[AIMetadata]) -> None:
     page.keyboard.press("t")
     page.get_by_label("Add", exact=True).press_sequentially("xa")

@@ -164,7 +164,34 @@ def test_grid_escapes_what_others_wrote(curator_client: Client, library_of_ada: 
     page = curator_client.get(GRID).text
 
     assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)" in page
+    assert (
+        page.count("&lt;script&gt;alert(1)") >= 8
+    )  # title, text, chip, data, "Open …", and thrice in the list of tags
+
+
+@pytest.mark.parametrize(("size", "chips"), [("24", 1), ("48", 1), ("100", 0)])
+def test_grid_of_a_hundred_has_no_room_for_chips_and_still_knows_the_tags(
+    curator_client: Client, library_of_ada: Account, size: str, chips: int
+):
+    waiting(library_of_ada, ai_tags=["beach"])
+
+    page = curator_client.get(GRID, {"size": size}).text
+
+    assert page.count('<span class="chip">beach</span>') == chips
+    assert page.count('data-tags="[&#34;beach&#34;]"') == 1
+
+
+def test_grid_leads_to_the_tags_of_its_library_and_writes_none_of_them_out(
+    curator_client: Client, library_of_ada: Account
+):
+    [row] = waiting(library_of_ada)
+    row.photo.keywords = ["a keyword of another photo"]
+    row.photo.save()
+
+    page = curator_client.get(GRID).text
+
+    assert page.count(f'data-complete="/review/tags/{library_of_ada.nickname}"') == 2
+    assert "a keyword of another photo" not in page
 
 
 def test_grid_with_nothing_that_matches_says_so(curator_client: Client, library_of_ada: Account):

@@ -1,4 +1,5 @@
-/* [data-complete] is where tags are found that begin with what is typed; they are offered in a list below the field. */
+/* [data-complete] is where tags are found that begin with what is typed; they are offered in a list below the field.
+   What is chosen from it becomes a chip where the field has chips, and else stays in the field. */
 
 const WAIT = 120; // milliseconds without a key before the server is asked
 const KEPT = new Map();
@@ -24,8 +25,8 @@ async function offer(entry, plain, list) {
 }
 
 function complete(plain) {
-  const entry = document.getElementById(`${plain.id}-entry`);
-  if (!entry || entry.hasAttribute("list")) return;
+  const entry = document.getElementById(`${plain.id}-entry`) ?? plain;
+  if (entry.hasAttribute("list")) return;
   const list = document.createElement("datalist");
   list.id = `${plain.id}-list`;
   entry.after(list);
@@ -34,7 +35,7 @@ function complete(plain) {
     clearTimeout(timer);
     const isChosen = event.inputType === "insertReplacementText" || !event.inputType;
     if (isChosen && [...list.options].some((option) => option.value === entry.value)) {
-      entry.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+      if (entry !== plain) entry.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
       list.replaceChildren();
     } else {
       timer = setTimeout(() => offer(entry, plain, list), WAIT);
