@@ -8,14 +8,14 @@ chunks.py, what each kind is about in kinds.py, how it is taken back in undoing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from metadata import bursts, chunks, jobs, kinds, queue
+from metadata import bursts, chunks, jobs, kinds, queue, snapshots
 from metadata.chunks import carry_on
 from metadata.models import AIMetadata, Decision
 from metadata.queue import ReviewFilter
@@ -25,6 +25,7 @@ from targetvision.models import RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 __all__ = [
     "AlreadyUndone",
@@ -61,11 +62,9 @@ class Preview(NamedTuple):
     changing: int
 
 
-def preview(
-    kind: str, filter: ReviewFilter, params: Mapping[str, Any], user: User, except_ids: Collection[UUID] = ()
-) -> Preview:
+def preview(kind: str, filter: ReviewFilter, params: Mapping[str, Any], user: User) -> Preview:
     """What a decision would find just now, in all libraries that the filter is about and the person may change."""
-    rows = kinds.described(queue.words(user, filter), except_ids)
+    rows = kinds.described(queue.words(user, filter))
     return Preview(rows.count(), rows.filter(kinds.concerns(kind, params)).count())
 
 
@@ -78,28 +77,39 @@ def decide(
     by: User,
     kind: str,
     filter: ReviewFilter,
-    except_ids: Collection[UUID] = (),
     params: Mapping[str, Any] | None = None,
+    among: QuerySet[AIMetadata] | None = None,
 ) -> Decision:
-    """Decide on all in the account that the filter finds now, without some; by whom may change the account.
+    """Decide on all in the account that the filter finds now (`among` some); by whom may change the account.
 
-    A few rows are written at once, more by a job: the decision `is_active` until then. Nothing is written into what
-    anybody changes in between. Its `total` may be 0.
+    What it finds is kept, each at its version: nothing is written into what comes to match later, or what anybody
+    changes in between. A few rows are written at once, more by a job: the decision `is_active` until then. Its `total`
+    may be 0. The same once more while the first is under way is the first.
     """
-    decision = Decision.objects.create(
-        account=account,
-        kind=kind,
-        requested_by=by,
-        filter=filter.to_json(),
-        except_ids=list(except_ids),
-        params=_checked(kind, params or {}),
-        created_at=timezone.now(),
+    wish = Decision(
+        account=account, kind=kind, requested_by=by, filter=filter.to_json(), params=_checked(kind, params or {})
     )
-    Decision.objects.filter(pk=decision.pk, total=None).update(total=kinds.affected(decision).count())
-    decision.refresh_from_db()
-    logger.info("decision %s: %s over %s rows by user:%s", decision.pk, kind, decision.total, by.get_username())
-    _start(decision, decision.total)
+    decision, is_new = _made(wish, among)
+    if is_new:
+        logger.info("decision %s: %s over %s rows by user:%s", decision.pk, kind, decision.total, by.get_username())
+        _start(decision, decision.total)
     return decision
+
+
+@transaction.atomic
+def _made(wish: Decision, among: QuerySet[AIMetadata] | None) -> tuple[Decision, bool]:
+    """The decision as a row, with what it found; or the same one that is under way, and False."""
+    Account.objects.select_for_update(no_key=True).get(pk=wish.account_id)
+    wished = {name: getattr(wish, name) for name in ("account", "kind", "requested_by", "filter", "params")}
+    same: Decision | None = Decision.objects.active().filter(**wished, photo=None, undo=Undo.NO).first()
+    if same:
+        return same, False
+    wish.created_at = timezone.now()
+    found = kinds.affected(wish)
+    wish.snapshot = snapshots.take(wish.account, found if among is None else found.filter(pk__in=among.values("pk")))
+    wish.total = wish.snapshot.size
+    wish.save(force_insert=True)
+    return wish, True
 
 
 @transaction.atomic
@@ -127,9 +137,9 @@ def decide_page(
         started_at=at,
         finished_at=at,
     )
-    described = rows.filter(pk__in=as_seen, processing_status=AIMetadata.Processing.COMPLETED)
+    concerned = kinds.described(rows.filter(pk__in=as_seen)).filter(kinds.concerns(kind, decision.params))
     step = chunks.step_of(decision)
-    written = chunks.carry_out(decision, described.filter(kinds.concerns(kind, decision.params)), step)
+    written = chunks.carry_out(decision, list(concerned.values_list("pk", flat=True)), step)
     Decision.objects.filter(pk=decision.pk).update(changed=len(written))
     decision.refresh_from_db()
     if kind == Kind.APPROVE:
@@ -147,7 +157,9 @@ def _checked(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _start(decision: Decision, rows: int | None) -> None:
-    if (rows or 0) > SMALL or chunks.waits_for_another(decision) or not carry_on(decision, seconds=SMALL_SECONDS):
+    is_small = (rows or 0) <= SMALL and not chunks.waits_for_another(decision)
+    if not (is_small and carry_on(decision, seconds=SMALL_SECONDS)):
+        decision.queue()
         jobs.carry_out_decision.delay(str(decision.pk))  # enqueued on commit
     else:
         jobs.follow_up(decision)

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from metadata import bursts, kinds, lanes, rewording, steps, undoing
+from metadata import bursts, kinds, lanes, rewording, snapshots, steps, undoing
 from metadata.models import AIMetadata, Decision
 from metadata.steps import Rewrite, Step, Written
 from targetvision import logs
@@ -60,8 +60,9 @@ def carry_on(decision: Decision, *, seconds: float) -> bool:
         if not decision.undo and decision.requested_by is None:
             decision.finish(RunState.FAILED, NOBODY)
             return True
-        if not decision.undo and decision.total is None:
-            decision.beat(total=kinds.affected(decision).count())
+        if not decision.undo and decision.snapshot_id is None:
+            snapshot = snapshots.take(decision.account, kinds.affected(decision))
+            decision.beat(snapshot=snapshot, total=decision.done + snapshot.size)
         return _work(decision, time.monotonic() + seconds)
 
 
@@ -74,13 +75,15 @@ def waits_for_another(decision: Decision) -> bool:
 
 
 def _work(decision: Decision, deadline: float) -> bool:
-    pick, write, finish = (_undo_pick, _undo_chunk, _undone) if decision.undo else (_pick, _chunk, _done)
+    pick: Callable[[Decision], list[Any]] = _undo_pick if decision.undo else _pick
+    write: Callable[[Decision, list[Any]], None] = _undo_chunk if decision.undo else _chunk
+    finish = _undone if decision.undo else _done
     pace = Pace()
-    while pks := pick(decision):
-        while pks:
+    while rows := pick(decision):
+        while rows:
             if time.monotonic() >= deadline:
                 return False
-            chunk, pks = pks[: pace.size], pks[pace.size :]
+            chunk, rows = rows[: pace.size], rows[pace.size :]
             began = time.monotonic()
             try:
                 write(decision, chunk)
@@ -95,25 +98,30 @@ def _work(decision: Decision, deadline: float) -> bool:
 # --- Carrying out ------------------------------------------------------------------------------------------------
 
 
-def _pick(decision: Decision) -> list[UUID]:
-    rows = kinds.affected(decision).order_by("pk")
-    rows = rows.filter(pk__gt=decision.cursor) if decision.cursor else rows
-    return list(rows.values_list("pk", flat=True)[:PICKED])
+def _pick(decision: Decision) -> list[tuple[UUID, int]]:
+    assert decision.snapshot_id is not None  # carry_on() sees to it
+    return snapshots.after(decision.snapshot_id, decision.cursor, PICKED)
 
 
 @transaction.atomic
-def _chunk(decision: Decision, pks: list[UUID]) -> None:
+def _chunk(decision: Decision, found: list[tuple[UUID, int]]) -> None:
     _commit_later()
-    bursts.hold(pks)
-    as_they_were = kinds.affected(decision).filter(pk__in=pks)
-    written = len(carry_out(decision, as_they_were, step_of(decision)))
+    bursts.hold([pk for pk, _ in found])
+    written = len(carry_out(decision, _as_found(decision, dict(found)), step_of(decision)))
     _beat(
         decision,
-        cursor=pks[-1],
-        done=F("done") + len(pks),
+        cursor=found[-1][0],
+        done=F("done") + len(found),
         changed=F("changed") + written,
-        passed_over=F("passed_over") + len(pks) - written,
+        passed_over=F("passed_over") + len(found) - written,
     )
+
+
+def _as_found(decision: Decision, found: dict[UUID, int]) -> list[UUID]:
+    """Those that still match, and that nobody has changed since, but for decisions that this one had to wait for."""
+    rows = dict(kinds.affected(decision).filter(pk__in=found).values_list("pk", "version"))
+    earlier = Decision.objects.filter(account=decision.account_id, created_at__lt=decision.created_at)
+    return snapshots.left_alone(found, rows, but_by=earlier.exclude(filter={}))
 
 
 def step_of(decision: Decision) -> Step:
@@ -124,12 +132,12 @@ def step_of(decision: Decision) -> Step:
     return Step(decision.pk, f"user:{by.get_username()}", timezone.now(), sentence=sentence)
 
 
-def carry_out(decision: Decision, rows: Any, step: Step) -> list[Written]:
-    """Write the decision into those rows of a queryset that it concerns; the caller holds them."""
+def carry_out(decision: Decision, pks: list[UUID], step: Step) -> list[Written]:
+    """Write the decision into those rows; the caller holds them."""
     if decision.kind in kinds.REWORDS:
-        return _reword(decision, rows, step)
+        return _reword(decision, pks, step)
     values = _REVIEWS[Kind(decision.kind)](decision, step)
-    return steps.write(list(rows.values_list("pk", flat=True)), Rewrite.to(values), step)
+    return steps.write(pks, Rewrite.to(values), step)
 
 
 def _approved(_decision: Decision, step: Step) -> dict[str, Any]:
@@ -153,11 +161,11 @@ def _rejected(decision: Decision, _step: Step) -> dict[str, Any]:
 _REVIEWS: dict[Kind, Callable[[Decision, Step], dict[str, Any]]] = {Kind.APPROVE: _approved, Kind.REJECT: _rejected}
 
 
-def _reword(decision: Decision, rows: Any, step: Step) -> list[Written]:
+def _reword(decision: Decision, pks: list[UUID], step: Step) -> list[Written]:
     names = rewording.columns(decision.kind)
     vocabulary = lanes.vocabulary_of(decision.account_id)
     found: dict[UUID, dict[str, Any]] = {}
-    for row in rows.select_related("photo"):
+    for row in AIMetadata.objects.filter(pk__in=pks).select_related("photo"):
         changes = rewording.reword(decision.kind, decision.params, row.words)
         if changes:
             words = {**row.words, **changes}
@@ -171,6 +179,7 @@ def _done(decision: Decision) -> None:
     left = max((decision.total or 0) - decision.changed, 0)
     decision.beat(done=decision.changed + left, passed_over=left)
     if decision.finish(RunState.SUCCEEDED):
+        snapshots.forget(decision.snapshot_id)
         logger.info("decision %s is carried out: %s changed, %s passed over", decision.pk, decision.changed, left)
 
 
@@ -198,6 +207,7 @@ def _undone(decision: Decision) -> None:
     decision.beat(undo=Decision.Undo.DONE, undone_at=timezone.now())
     is_whole = decision.done >= (decision.total or 0)
     if decision.finish(RunState.SUCCEEDED if is_whole else RunState.CANCELLED):
+        snapshots.forget(decision.snapshot_id)
         logger.info("decision %s is undone: %s put back, %s kept", decision.pk, decision.undone, decision.undo_kept)
 
 

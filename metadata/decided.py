@@ -20,7 +20,6 @@ from metadata.models import AIMetadata, Decision, MetadataHistory
 from metadata.queue import BadFilter, ReviewFilter
 from smugmug import audit
 from smugmug.models import Account, Album, Photo
-from targetvision.progress import count
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -169,7 +168,7 @@ def _album_titles(rows: Iterable[Decision], user: User) -> dict[str, str]:
 
 
 def _over(row: Decision, albums: dict[str, str]) -> str:
-    """The filter in words: `All that wait in “Zoo”, lane Glance, but for 3`."""
+    """The filter in words: `All that wait in “Zoo”, lane Glance`."""
     reason = f"{row.params['reason']} · " if row.params.get("reason") else ""
     if not row.filter:
         return f"{reason}Chosen by hand"
@@ -177,8 +176,7 @@ def _over(row: Decision, albums: dict[str, str]) -> str:
         wanted = ReviewFilter.from_json(row.filter)
     except BadFilter:
         return f"{reason}A filter of another version"
-    left_out = f", but for {count(len(row.except_ids), 'marked one')}" if row.except_ids else ""
-    return reason + in_words(wanted, albums) + left_out
+    return reason + in_words(wanted, albums)
 
 
 def in_words(wanted: ReviewFilter, albums: dict[str, str]) -> str:

@@ -12,12 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from statistics import median
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
+
+from targetvision.words import differences
 
 LATEST = 10_000
 COMPARED = 2_000
@@ -218,15 +219,4 @@ def _apart(old: list[str], new: list[str]) -> int:
 
 
 def _edits(old: list[str], new: list[str]) -> int:
-    start = _shared(old, new)
-    end = _shared(old[start:][::-1], new[start:][::-1])
-    old, new = old[start : len(old) - end], new[start : len(new) - end]
-    if not old or not new:
-        return len(old) + len(new)
-    codes = SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes()
-    return sum(max(b - a, d - c) for tag, a, b, c, d in codes if tag != "equal")
-
-
-def _shared(old: list[str], new: list[str]) -> int:
-    """How many words both begin with."""
-    return next((place for place, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    return sum(max(b - a, d - c) for is_same, a, b, c, d in differences(old, new) if not is_same)

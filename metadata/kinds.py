@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.fields.array import ArrayContains  # type: ignore[attr-defined]
-from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Lower
 from django.db.models.lookups import IRegex
 
 from metadata import queue, rewording
-from metadata.models import AIMetadata, Decision, MetadataHistory
+from metadata.models import AIMetadata, Decision
 from metadata.queue import ReviewFilter
 
 Kind = Decision.Kind
@@ -44,15 +43,14 @@ def sentence(kind: str, params: Mapping[str, Any]) -> str:
 
 
 def affected(decision: Decision) -> QuerySet[AIMetadata]:
-    """The words that the decision would write as they stand: found by its filter, and not changed since it was made."""
+    """The words that the decision's filter finds now, and that it would write."""
     found = queue.matching([decision.account_id], ReviewFilter.from_json(decision.filter))
-    return described(found, decision.except_ids).filter(concerns(decision.kind, decision.params), _as_it_was(decision))
+    return described(found).filter(concerns(decision.kind, decision.params))
 
 
-def described(rows: QuerySet[AIMetadata], except_ids: Collection[UUID]) -> QuerySet[AIMetadata]:
-    """Those that a decision may be about: with words, and without some."""
-    rows = rows.filter(processing_status=AIMetadata.Processing.COMPLETED)
-    return rows.exclude(pk__in=list(except_ids)) if except_ids else rows
+def described(rows: QuerySet[AIMetadata]) -> QuerySet[AIMetadata]:
+    """Those that a decision may be about: with words."""
+    return rows.filter(processing_status=AIMetadata.Processing.COMPLETED)
 
 
 def concerns(kind: str, params: Mapping[str, Any]) -> Q:
@@ -82,14 +80,3 @@ def _has_word(word: str) -> Q:
     for name in rewording.TEXTS:
         found |= Q(**{f"{name}__iregex": pattern})
     return found
-
-
-def _as_it_was(decision: Decision) -> Q:
-    """Nobody has changed the words since, but by a decision that was made before and came to them only now."""
-    earlier = MetadataHistory.objects.filter(
-        metadata=OuterRef("pk"),
-        version=OuterRef("version"),
-        source=MetadataHistory.Source.PERSON,
-        decision__created_at__lt=decision.created_at,
-    )
-    return Q(updated_at__lte=decision.created_at) | Q(Exists(earlier))

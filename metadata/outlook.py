@@ -61,7 +61,7 @@ class Outlook:
 def look(accounts: Iterable[Account], wanted: ReviewFilter, act: str, *, user: User) -> Outlook:
     """What would happen to all that the filter finds in these libraries: counted now, not remembered."""
     rows = queue.matching([account.pk for account in accounts], wanted)
-    rows = kinds.described(rows, ())
+    rows = kinds.described(rows)
     concerned = kinds.concerns(KINDS[act], {}) if act in KINDS else ~Q(pk=None)
     by_hand = MetadataHistory.objects.filter(metadata=OuterRef("pk"), source=MetadataHistory.Source.PERSON)
     others = by_hand.exclude(changed_by=f"user:{user.get_username()}")

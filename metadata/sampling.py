@@ -1,9 +1,10 @@
 """How many words may be wrong, told from a look at some of them that were drawn at random.
 
-A sample is drawn and stored before its first words are shown, and only ever added to. What it says is about the words
-that can be approved by it: those that its filter still finds, as they were described when it was drawn. Words that
-somebody decides on before they are looked at leave that set and the sample alike, which changes nothing for the others:
-nobody knew what would be drawn. What was found wrong stays counted as wrong, even when somebody has put it right since.
+A sample is drawn and stored before its first words are shown, and only ever added to: who asks for another one of the
+same while it is open goes on with it. What it says is about the words that can be approved by it: those that its filter
+found when it was drawn, still finds, and that say what they said then. Words that somebody decides on or changes leave
+that set and the sample alike, which changes nothing for the others: nobody knew what would be drawn. What was found
+wrong stays counted as wrong, even when somebody has put it right since, and is approved by no sample.
 
 The bound is exact. Of n words drawn without replacement from N, of which M are wrong, X are wrong with
 P(X ≤ k) = Σ C(M, i) · C(N − M, n − i) / C(N, n) over i ≤ k, which falls as M grows. The bound is the largest M under
@@ -23,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Window
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from metadata import bulk, queue
+from metadata import bulk, queue, snapshots
 from metadata.forms_review import Status
 from metadata.models import AIMetadata, Decision, Sample, SampledWords
 from metadata.queue import ReviewFilter
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 MOST = 5_000  # that a sample may hold
-NEWCOMERS = 2_000  # described since the sample was drawn: more of them than that call for another one
+TELLABLE = 60  # wrong ones: with more, how many looks it would take is a long calculation, and a number to despair of
 WAITING = Status.WAITING.value
 
 
@@ -156,7 +157,7 @@ class Standing:
 
     def more_looks(self, rate: float) -> int | None:
         """How many more looks without a fault it takes to say "at most that rate"; None where that is out of reach."""
-        if self.wrong > math.floor(Fraction(str(rate)) * self.population):
+        if self.wrong > min(TELLABLE, math.floor(Fraction(str(rate)) * self.population)):
             return None
         needed = looks_needed(self.population, rate, wrong=self.wrong)
         return max(needed - self.seen, 0) if needed - self.seen <= self.unseen else None
@@ -194,18 +195,9 @@ def found_wrong(sample: Sample) -> list[SampledWords]:
     return list(rows.select_related("words__photo__album", "words__photo__account", "seen_by"))
 
 
-def _matching(sample: Sample) -> QuerySet[AIMetadata]:
-    return queue.matching([sample.account_id], filter_of(sample))
-
-
-def _newcomer(sample: Sample) -> Q:
-    """Described since the sample was drawn, so that they had no chance of being in it."""
-    return Q(processed_at__gt=sample.created_at)
-
-
 def _current(sample: Sample) -> QuerySet[AIMetadata]:
     """What can be approved by the sample now."""
-    return _matching(sample).exclude(_newcomer(sample))
+    return snapshots.unchanged(queue.matching([sample.account_id], filter_of(sample)), sample.snapshot_id)
 
 
 # --- Drawing and looking -----------------------------------------------------------------------------------------
@@ -213,29 +205,59 @@ def _current(sample: Sample) -> QuerySet[AIMetadata]:
 
 @transaction.atomic
 def draw(account: Account, wanted: ReviewFilter, *, by: User, size: int) -> Sample:
-    """A new sample of at most `size` words out of all that the filter finds in the library; CannotSample where none."""
+    """A sample of at most `size` words out of all that the filter finds in the library; CannotSample where none.
+
+    While one of the same filter is open, and there is still something to approve by it, it is that one, filled up.
+    """
     if wanted.status != WAITING:
         raise CannotSample("Only words that wait for review can be approved after a sample.")
     wanted = replace(wanted, account=account.nickname, order="")
-    found = _at_random(queue.matching([account.pk], wanted), size)
-    if not found:
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two who draw the same draw one sample
+    if begun := _begun(account, wanted):
+        _fill(begun, size - begun.drawn.count())
+        return begun
+    snapshot = snapshots.take(account, queue.matching([account.pk], wanted))
+    if not snapshot.size:
         raise CannotSample("No photo that waits for review matches.")
     sample = Sample.objects.create(
-        account=account, filter=wanted.to_json(), population=found[0][1], made_by=by, created_at=timezone.now()
+        account=account,
+        filter=wanted.to_json(),
+        population=snapshot.size,
+        snapshot=snapshot,
+        made_by=by,
+        created_at=timezone.now(),
     )
-    _add(sample, [pk for pk, _ in found], after=0)
+    _fill(sample, size)
     return sample
+
+
+def _begun(account: Account, wanted: ReviewFilter) -> Sample | None:
+    """The sample of the same filter that is still open, where there is anything left to approve by it."""
+    rows = Sample.objects.filter(account=account, filter=wanted.to_json()).select_related("account", "decision")
+    return next((row for row in rows.newest_first() if row.is_open and _current(row).exists()), None)
 
 
 @transaction.atomic
 def extend(sample: Sample, *, size: int) -> int:
     """Draw at most `size` more, none of them drawn before, and say how many; CannotSample where none is left."""
     _lock(sample)
-    drawn = sample.drawn.order_by("-position").values_list("position", flat=True)
-    found = _at_random(_current(sample).exclude(pk__in=sample.drawn.values("words")), size)
+    found = _fill(sample, size)
     if not found:
         raise CannotSample("All that match have been drawn.")
-    _add(sample, [pk for pk, _ in found], after=drawn.first() or 0)
+    return found
+
+
+def _fill(sample: Sample, size: int) -> int:
+    """Draw so many more at random, at most MOST; how many that were."""
+    if size <= 0:
+        return 0
+    rows = _current(sample).exclude(pk__in=sample.drawn.values("words")).order_by("?")
+    found = list(rows.values_list("pk", flat=True)[: min(size, MOST)])
+    last = sample.drawn.order_by("-position").values_list("position", flat=True).first() or 0
+    SampledWords.objects.bulk_create(
+        [SampledWords(sample=sample, words_id=pk, position=place) for place, pk in enumerate(found, last + 1)],
+        batch_size=1_000,
+    )
     return len(found)
 
 
@@ -243,9 +265,7 @@ def judge(drawn: SampledWords, *, by: User, version: int, is_right: bool) -> Non
     """Say whether the words of that version are right; AlreadyJudged where they are judged or changed already."""
     with transaction.atomic():
         _lock(drawn.sample)
-        shown = AIMetadata.objects.filter(
-            pk=OuterRef("words"), version=version, review_status=AIMetadata.Review.UNREVIEWED
-        )
+        shown = _current(drawn.sample).filter(pk=OuterRef("words"), version=version)
         won = SampledWords.objects.filter(Exists(shown), pk=drawn.pk, is_right=None).update(
             is_right=is_right, seen_by=by, seen_at=timezone.now()
         )
@@ -272,15 +292,12 @@ def accept(sample: Sample, *, by: User) -> Decision:
     now = standing(sample, is_exact=True)
     if not now.is_over:
         raise CannotSample("Look at all that were drawn first: the bound is for all of them together.")
-    if now.population > sample.population:
-        raise CannotSample("More photos match now than when the sample was drawn. Draw another one.")
-    left_out = _left_out(sample)
     decision = bulk.decide(
         sample.account,
         by=by,
         kind=Decision.Kind.APPROVE,
         filter=filter_of(sample),
-        except_ids=left_out,
+        among=_current(sample).exclude(pk__in=_known_wrong(sample.account)),
         params={"sample": sample.pk, "sentence": now.sentence, "sure": CONFIDENCE} | _numbers(now),
     )
     Sample.objects.filter(pk=sample.pk).update(decision=decision)
@@ -288,30 +305,18 @@ def accept(sample: Sample, *, by: User) -> Decision:
     return decision
 
 
+def _known_wrong(account: Account) -> set[UUID]:
+    """What was found wrong in any sample of the library, and still says the same."""
+    samples = Sample.objects.filter(account=account, drawn__is_right=False).distinct()
+    found: set[UUID] = set()
+    for sample in samples:
+        wrong = AIMetadata.objects.filter(pk__in=sample.drawn.filter(is_right=False).values("words"))
+        found |= set(snapshots.unchanged(wrong, sample.snapshot_id).values_list("pk", flat=True))
+    return found
+
+
 def _numbers(now: Standing) -> dict[str, Any]:
     return {name: getattr(now, name) for name in ("seen", "wrong", "population", "at_most", "percent")}
-
-
-def _left_out(sample: Sample) -> list[UUID]:
-    """What the filter finds and the sample says nothing for: what was found wrong, and what came after it."""
-    wrong = list(sample.drawn.filter(is_right=False).values_list("words", flat=True))
-    newcomers = list(_matching(sample).filter(_newcomer(sample)).values_list("pk", flat=True)[: NEWCOMERS + 1])
-    if len(newcomers) > NEWCOMERS:
-        raise CannotSample(f"More than {NEWCOMERS:,} photos were described since the sample was drawn. Draw another.")
-    return sorted({*wrong, *newcomers})
-
-
-def _at_random(rows: QuerySet[AIMetadata], size: int) -> list[tuple[UUID, int]]:
-    """At most `size` ids in random order, each with the number of all rows."""
-    everything = rows.order_by("?").annotate(everything=Window(Count("*"))).values_list("pk", "everything")
-    return list(everything[: min(size, MOST)])
-
-
-def _add(sample: Sample, words: list[UUID], *, after: int) -> None:
-    SampledWords.objects.bulk_create(
-        [SampledWords(sample=sample, words_id=pk, position=place) for place, pk in enumerate(words, after + 1)],
-        batch_size=1_000,
-    )
 
 
 def _lock(sample: Sample) -> None:

@@ -4,7 +4,7 @@ AIMetadata holds what stands now; MetadataHistory every step on the way, append-
 and a person's stay distinguishable for ever.
 """
 
-from metadata.models.decisions import Decision, ReviewClaim, Sample, SampledWords
+from metadata.models.decisions import Decision, Found, ReviewClaim, Sample, SampledWords, Snapshot
 from metadata.models.exports import Export
 from metadata.models.ledger import AICall, ModelPrice
 from metadata.models.prompts import Note, Prompt
@@ -22,6 +22,7 @@ __all__ = [
     "ChangeSet",
     "Decision",
     "Export",
+    "Found",
     "MetadataHistory",
     "ModelPrice",
     "Note",
@@ -32,4 +33,5 @@ __all__ = [
     "ReviewClaim",
     "Sample",
     "SampledWords",
+    "Snapshot",
 ]

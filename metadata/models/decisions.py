@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -16,6 +15,33 @@ from targetvision.models import Run
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+
+class Snapshot(models.Model):
+    """What a filter found at one moment: words, each at a version. See snapshots.py."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    taken_at = models.DateTimeField(db_default=Now())
+    size = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.size} words at {self.taken_at}"
+
+
+class Found(models.Model):
+    """Words of a snapshot. So many are written at once that no key is checked: what is gone matches nothing."""
+
+    pk = models.CompositePrimaryKey("snapshot_id", "words_id")
+    snapshot = models.ForeignKey(
+        Snapshot, on_delete=models.CASCADE, related_name="found", db_constraint=False, db_index=False
+    )
+    words = models.ForeignKey(
+        AIMetadata, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.words_id} at version {self.version}"
 
 
 class Decision(Run):
@@ -49,7 +75,15 @@ class Decision(Run):
         help_text="The words it is about, where it is about one photo.",
     )
     filter = models.JSONField(default=dict, blank=True, help_text="What it is about else, as in the page's address.")
-    except_ids = ArrayField(models.UUIDField(), default=list, blank=True, help_text="Words left out, marked on a page.")
+    snapshot = models.ForeignKey(
+        Snapshot,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What the filter found when it was made; gone when it is over.",
+    )
     params = models.JSONField(default=dict, blank=True, help_text="Reason, tag, word: what the kind needs.")
     cursor = models.UUIDField(null=True, blank=True, help_text="The last words it has come to, in the order of ids.")
     changed = models.PositiveIntegerField(default=0, help_text="Words it has written.")
@@ -106,6 +140,14 @@ class Sample(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="samples")
     filter = models.JSONField(default=dict)
     population = models.PositiveIntegerField(help_text="How many the filter found when it was drawn.")
+    snapshot = models.ForeignKey(
+        Snapshot,
+        null=True,
+        editable=False,
+        on_delete=models.RESTRICT,
+        related_name="+",
+        help_text="Which ones: what it is drawn from, and about.",
+    )
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     decision = models.ForeignKey(Decision, null=True, blank=True, on_delete=models.SET_NULL, related_name="samples")
     created_at = models.DateTimeField(db_default=Now())
@@ -121,7 +163,7 @@ class Sample(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether it can be looked through: it has not been accepted, or that was undone."""
-        return self.decision is None or self.decision.undo == Decision.Undo.DONE
+        return self.snapshot_id is not None and (self.decision is None or self.decision.undo == Decision.Undo.DONE)
 
 
 class SampledWords(models.Model):

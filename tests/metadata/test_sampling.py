@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -15,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metadata import bulk, sampling
-from metadata.models import AIMetadata, Decision, Sample
+from metadata.models import AIMetadata, Decision, MetadataHistory, Sample
 from metadata.queue import ReviewFilter
 from metadata.sampling import AlreadyJudged, CannotSample, bound, looks_needed, percent
 from smugmug.models import Account
-from tests.factories import AIMetadataFactory, AlbumFactory, MembershipFactory, PhotoFactory
+from tests.factories import AIMetadataFactory, AlbumFactory, MembershipFactory, PhotoFactory, UserFactory
 
 EVERYTHING = ReviewFilter()
 
@@ -130,6 +129,13 @@ def look_at(sample: Sample, *, wrong: int = 0, count: int = 1_000) -> None:
         sampling.judge(drawn, by=sample.account.owner, version=drawn.words.version, is_right=place >= wrong)
 
 
+def describe_again(words: AIMetadata) -> None:
+    """The AI's words anew."""
+    words.refresh_from_db()
+    AIMetadata.objects.filter(pk=words.pk).update(version=words.version + 1)
+    MetadataHistory.objects.create(metadata=words, version=words.version + 1, source="ai", changed_by="ai:m")
+
+
 def words_of(sample: Sample) -> list[Any]:
     return list(sample.drawn.order_by("position").values_list("words", flat=True))
 
@@ -146,7 +152,12 @@ class TestDrawing:
         assert [drawn.words_id for drawn in sampling.to_see(sample, 3)] == words_of(sample)[:3]
 
     def test_draw_is_random(self, library_of_ada: Account, waiting: list[AIMetadata]):
-        assert len({tuple(words_of(draw(library_of_ada, 5))) for _ in range(5)}) > 1
+        drawn = set()
+        for _ in range(5):
+            drawn.add(tuple(words_of(draw(library_of_ada, 5))))
+            Sample.objects.all().delete()
+
+        assert len(drawn) > 1
 
     def test_draw_takes_only_what_the_filter_finds_in_that_library(
         self, library_of_ada: Account, waiting: list[AIMetadata]
@@ -184,6 +195,34 @@ class TestDrawing:
         assert sampling.standing(sample).waiting == 5
         with pytest.raises(CannotSample, match="have been drawn"):
             sampling.extend(sample, size=1)
+
+    def test_draw_the_same_again_while_it_is_open_goes_on_with_it(
+        self, library_of_ada: Account, waiting: list[AIMetadata]
+    ):
+        sample = draw(library_of_ada, 5)
+        look_at(sample, wrong=5)
+        before = list(sample.drawn.order_by("position").values())
+
+        assert draw(library_of_ada, 3) == sample
+        assert list(sample.drawn.order_by("position").values()) == before
+        assert draw(library_of_ada, 8) == sample
+
+        assert list(sample.drawn.order_by("position").values())[:5] == before
+        now = sampling.standing(sample)
+        assert (now.drawn, now.waiting, now.wrong) == (8, 3, 5)
+        assert draw(library_of_ada, 5, ReviewFilter(lane="glance")) != sample
+
+    def test_draw_the_same_again_after_all_of_it_was_described_anew_makes_another(
+        self, library_of_ada: Account, waiting: list[AIMetadata]
+    ):
+        sample = draw(library_of_ada, 5)
+        for words in waiting:
+            describe_again(words)
+
+        another = draw(library_of_ada, 5)
+
+        assert another != sample
+        assert (another.population, sampling.standing(another).waiting) == (20, 5)
 
 
 @pytest.mark.django_db
@@ -283,7 +322,7 @@ class TestAccepting:
 
         assert (decision.kind, decision.photo, decision.requested_by) == ("approve", None, library_of_ada.owner)
         assert ReviewFilter.from_json(decision.filter) == sampling.filter_of(sample)
-        assert decision.except_ids == [sample.drawn.get(is_right=False).words_id]
+        assert sample.drawn.get(is_right=False).words.review_status == "unreviewed"
         said = decision.params
         assert (said["sample"], said["seen"], said["wrong"], said["population"]) == (sample.pk, 10, 1, 20)
         assert said["at_most"] == bound(10, 1, 20)
@@ -341,26 +380,62 @@ class TestAccepting:
         sample = draw(library_of_ada)
         again = sampling.to_see(sample, 1)[0].words
         late = AIMetadataFactory(photo=PhotoFactory(album=waiting[0].photo.album), described=True)
-        AIMetadata.objects.filter(pk__in=[again.pk, late.pk]).update(processed_at=timezone.now() + timedelta(seconds=1))
+        describe_again(again)
         look_at(sample)
 
         decision = sampling.accept(sample, by=library_of_ada.owner)
 
-        assert sorted(decision.except_ids) == sorted([again.pk, late.pk])
-        assert (decision.params["seen"], decision.params["population"]) == (9, 19)
+        assert (decision.params["seen"], decision.params["population"], decision.changed) == (9, 19, 19)
+        waits = AIMetadata.objects.filter(review_status="unreviewed").values_list("pk", flat=True)
+        assert sorted(waits) == sorted([again.pk, late.pk])
 
-    def test_accept_after_the_filter_has_come_to_find_more_is_refused(
+    def test_accept_leaves_out_what_the_filter_has_come_to_find_since(
         self, library_of_ada: Account, waiting: list[AIMetadata], enqueued: list[Any]
     ):
-        AIMetadata.objects.filter(pk=waiting[0].pk).update(lane="look")
+        moved = [words.pk for words in waiting[:4]]
+        AIMetadata.objects.filter(pk__in=moved).update(lane="look")
         sample = draw(library_of_ada, 5, ReviewFilter(lane="glance"))
         look_at(sample)
         AIMetadata.objects.update(lane="glance")
 
-        with pytest.raises(CannotSample, match="More photos match now"):
-            sampling.accept(sample, by=library_of_ada.owner)
+        decision = sampling.accept(sample, by=library_of_ada.owner)
 
-        assert not Decision.objects.exists()
+        assert (decision.params["population"], decision.changed) == (16, 16)
+        waits = AIMetadata.objects.filter(review_status="unreviewed").values_list("pk", flat=True)
+        assert sorted(waits) == sorted(moved)
+
+    def test_accept_after_words_were_rewritten_says_nothing_about_those(
+        self, library_of_ada: Account, waiting: list[AIMetadata], enqueued: list[Any]
+    ):
+        sample = draw(library_of_ada, 20)
+        look_at(sample)
+        AIMetadata.objects.filter(pk=waiting[0].pk).update(ai_tags=["dog"])
+        tags = {"tag": "dog", "to": "wolf"}
+        bulk.decide(library_of_ada, by=UserFactory(), kind="replace_tag", filter=EVERYTHING, params=tags)
+
+        now = sampling.standing(sample, is_exact=True)
+        decision = sampling.accept(sample, by=library_of_ada.owner)
+
+        assert (now.seen, now.right, now.gone, now.population) == (19, 19, 1, 19)
+        assert decision.changed == 19
+        waiting[0].refresh_from_db()
+        assert waiting[0].review_status == "unreviewed"
+
+    def test_accept_leaves_out_what_another_sample_found_wrong(
+        self, library_of_ada: Account, waiting: list[AIMetadata], enqueued: list[Any]
+    ):
+        first = draw(library_of_ada, 5)
+        look_at(first, wrong=5)
+        wrong = words_of(first)
+        mended = AIMetadata.objects.get(pk=wrong[0])
+        describe_again(mended)
+        second = draw(library_of_ada, 20, ReviewFilter(lane="glance"))
+        look_at(second)
+
+        sampling.accept(second, by=library_of_ada.owner)
+
+        waits = AIMetadata.objects.filter(review_status="unreviewed").values_list("pk", flat=True)
+        assert sorted(waits) == sorted(wrong[1:])
 
 
 def at_once(*actions: Any) -> list[Exception | None]:
@@ -417,3 +492,13 @@ def test_two_people_accepting_and_extending_at_once_make_one_decision(
     # Whoever came first: a decision by all that had been drawn, or more drawn and no decision.
     assert (sample.decision is None) == (raised[3] is None)
     assert sample.drawn.count() == (8 if raised[3] is None else 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_drawing_the_same_at_once_draw_one_sample(library_of_ada: Account, waiting: list[AIMetadata]):
+    grace = MembershipFactory(account=library_of_ada, role="curator").user
+    people = [library_of_ada.owner, grace, grace]
+
+    at_once(*(lambda by=by: sampling.draw(library_of_ada, EVERYTHING, by=by, size=5) for by in people))
+
+    assert Sample.objects.get().drawn.count() == 5

@@ -66,13 +66,13 @@ def test_decisions_tell_who_decided_what_over_which_photos(
     wanted = ReviewFilter(album=words.photo.album_id, lane="glance", tag="<cat>")
     DecisionFactory(account=library_of_ada, requested_by=ada, filter=wanted.to_json(), changed=1_234, total=1_234)
     params = {"old": "leopard", "new": "cheetah"}
-    DecisionFactory(account=library_of_ada, kind="replace_word", params=params, changed=1, except_ids=[words.pk])
+    DecisionFactory(account=library_of_ada, kind="replace_word", params=params, changed=1)
 
     response = viewer_client.get(LIST)
 
     third, second, first = lines(response)
     assert "“leopard” replaced by “cheetah” in 1 photo" in third
-    assert "All that wait, but for 1 marked one" in third
+    assert "All that wait" in third
     assert "somebody who has left" in third
     assert "1,234 photos approved" in second
     assert "All that wait in “Zoo”, in the lane “Glance”, tag “&lt;cat&gt;”" in second

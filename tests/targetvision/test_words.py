@@ -36,3 +36,21 @@ def test_word_diff_of_texts_too_long_to_compare_gives_them_whole():
     old, new = "a " * words.LONGEST, "b"
 
     assert word_diff(old, new) == [Part("del", old), Part("ins", new)]
+
+
+def test_word_diff_of_texts_that_repeat_themselves_compares_only_their_ends():
+    old, new = "A cat, " + "very " * 1_000 + "quick.", "A cat, " + "very much " * 500 + "quick."
+
+    assert [part.kind for part in word_diff(old, new)] == ["same", "del", "ins", "same"]
+    assert word_diff(old, new)[0].text == "A cat, very"
+    assert word_diff(old, new)[-1].text == " quick."
+
+
+@given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+def test_differences_go_through_both_without_gaps(before, after):
+    runs = words.differences(before, after)
+
+    for start, end in ((1, 2), (3, 4)):
+        assert [run[start] for run in runs[1:]] == [run[end] for run in runs[:-1]]
+    assert (runs[-1][2], runs[-1][4]) == (len(before), len(after)) if runs else not before and not after
+    assert all(before[a:b] == after[c:d] for is_same, a, b, c, d in runs if is_same)

@@ -1,0 +1,73 @@
+"""What a filter found at one moment, kept so that a decision or a sample is about that and nothing else, however long
+it takes and whatever comes to match meanwhile. Never the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from metadata.models import WORDS, AIMetadata, Decision, Found, MetadataHistory, Snapshot
+from smugmug.models import Account
+
+Source = MetadataHistory.Source
+FIELDS = tuple(name.replace("ai_", "", 1) for name in WORDS)
+
+
+@transaction.atomic
+def take(account: Account, rows: QuerySet[AIMetadata]) -> Snapshot:
+    """The rows as they are now, each with its version; `size` says how many. One statement, however many."""
+    snapshot = Snapshot.objects.create(account=account)
+    sql, params = rows.order_by().values_list("pk", "version").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO metadata_found (snapshot_id, words_id, version)"
+            f" SELECT %s, rows.id, rows.version FROM ({sql}) AS rows(id, version)",
+            [snapshot.pk, *params],
+        )
+        snapshot.size = cursor.rowcount
+    snapshot.save(update_fields=["size"])
+    return snapshot
+
+
+def after(snapshot: int, words: UUID | None, count: int) -> list[tuple[UUID, int]]:
+    """The next ids in their order, each with the version that was found."""
+    rows = Found.objects.filter(snapshot=snapshot)
+    rows = rows.filter(words__gt=words) if words else rows
+    return list(rows.order_by("words").values_list("words", "version")[:count])
+
+
+def forget(snapshot: int | None) -> None:
+    """Nobody needs it any more."""
+    if snapshot is not None:
+        Snapshot.objects.filter(pk=snapshot).delete()
+
+
+def unchanged(rows: QuerySet[AIMetadata], snapshot: int | None) -> QuerySet[AIMetadata]:
+    """Those of the rows that were found and say what they said then: the same words, by the same hand."""
+    later = MetadataHistory.objects.filter(
+        _rewords(), metadata=OuterRef(OuterRef("pk")), version__gt=OuterRef("version")
+    )
+    found = Found.objects.filter(Q(version=OuterRef("version")) | ~Exists(later), words=OuterRef("pk"))
+    return rows.filter(Exists(found.filter(snapshot=snapshot)))
+
+
+def _rewords() -> Q:
+    """Steps after which the words are others, or the AI's anew."""
+    rewords = Q(source=Source.AI)
+    for field in FIELDS:
+        rewords |= ~Q(**{f"new_{field}": F(f"previous_{field}")})
+    return rewords
+
+
+def left_alone(found: Mapping[UUID, int], rows: Mapping[UUID, int], *, but_by: QuerySet[Decision]) -> list[UUID]:
+    """Of the rows (version by id) those at the version that was found, or brought further by those decisions alone,
+    or by their undo."""
+    moved = {pk: found[pk] for pk, version in rows.items() if version != found[pk]}
+    steps = MetadataHistory.objects.filter(metadata__in=moved)
+    steps = steps.exclude(source__in=(Source.PERSON, Source.UNDO), decision__in=but_by) if moved else steps.none()
+    others = {pk for pk, version in steps.values_list("metadata", "version") if version > moved[pk]}
+    return [pk for pk in rows if pk not in others]
