@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django_rq.queues import DjangoRQ
-from redis.exceptions import ConnectionError as QueueAway
+from redis.exceptions import ConnectionError, TimeoutError
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,6 @@ class Queue(DjangoRQ):
     def original_enqueue_call(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().original_enqueue_call(*args, **kwargs)
-        except QueueAway:
+        except (ConnectionError, TimeoutError):  # redis's own
             logger.warning("the queue cannot be reached; what was asked for is done when it can be")
             return None
