@@ -108,6 +108,10 @@ def new_sample(request: SignedInRequest) -> HttpResponse:
         except CannotSample as exc:
             troubles.append(str(exc))
         else:
+            if sample.drawn.exclude(is_right=None).exists():
+                messages.info(
+                    request, "A sample of these was begun before: you go on with it, and all it found counts."
+                )
             return redirect("metadata:sample", sample.pk)
     return _new_page(request, wanted, account, found, form, troubles)
 

@@ -133,6 +133,17 @@ class TestNew:
         assert (made.population, made.drawn.count(), made.made_by.username) == (5, 4, "grace")
         assert sampling.filter_of(made).lane == "glance"
 
+    def test_draw_the_same_again_goes_on_with_the_one_that_was_begun(self, curator_client: Client, sample: Sample):
+        judge(curator_client, sample, "wrong")
+        url = f"{SAMPLES}new?account={sample.account.nickname}&lane=glance"
+
+        response = curator_client.post(url, {"size": 4}, follow=True)
+
+        assert response.redirect_chain == [(page_of(sample), 302)]
+        assert "A sample of these was begun before" in response.text
+        assert verdicts(sample) == [False, None, None, None]
+        assert Sample.objects.count() == 1
+
     @pytest.mark.parametrize(
         ("size", "sentence"),
         [
