@@ -34,11 +34,12 @@ class NothingToApprove(Exception):
 def approve(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any], members: bool = True) -> Decision:
     """Approve the words as the person leaves them; AlreadyDecided where they are no longer those of `version`.
 
-    The same words go to all `members` of their stack that wait for review. Passed over, and counted, are those that
-    hold words which a person wrote.
+    Where they wait for review, the same words go to all `members` of their stack that do so too. Passed over, and
+    counted, are those that hold words which a person wrote.
     """
     if not changes.get("ai_description", words.ai_description):
         raise NothingToApprove("There is no description to approve yet. Write one, or have the photo described first.")
+    members = members and words.waits_for_review
     bursts.hold([words.pk], with_bursts=members)
     at = timezone.now()
     reviewed = {

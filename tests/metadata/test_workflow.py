@@ -326,7 +326,7 @@ def test_approve_a_burst_leaves_what_was_decided_on_and_passes_over_words_by_han
     assert (decision.total, decision.changed, decision.passed_over) == (3, 2, 1)
 
 
-def test_approve_a_burst_takes_along_what_only_a_decision_over_many_wrote(
+def test_approve_a_burst_takes_along_what_only_a_decision_over_all_of_it_wrote(
     burst: list[AIMetadata], grace: User, enqueued: Enqueued
 ):
     account = burst[0].photo.account
@@ -334,8 +334,9 @@ def test_approve_a_burst_takes_along_what_only_a_decision_over_many_wrote(
 
     decision = workflow.approve(burst[0], by=grace, version=2, changes={})
 
-    assert decision.changed == 3
+    assert (decision.changed, decision.passed_over) == (3, 0)
     assert titles(burst) == [("approved", "A cat")] * 3
+    assert set(AIMetadata.objects.values_list("ai_tags__2", flat=True)) == {"wall"}
 
 
 def test_reject_one_frame_leaves_the_others(burst: list[AIMetadata], grace: User, enqueued: Enqueued):
