@@ -254,6 +254,26 @@ def test_edit_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enq
     assert (words.lane, words.doubts) == ("read", ["no_title"])
 
 
+def test_approve_with_changes_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enqueued):
+    AIMetadata.objects.update(ai_description="", lane="look", doubts=["no_description"])
+    words.refresh_from_db()
+
+    workflow.approve(words, by=grace, version=1, changes={"ai_description": "A grey cat on an old wall."})
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.lane, words.doubts) == ("approved", "glance", [])
+
+
+def test_approve_unchanged_words_leaves_the_lane(words: AIMetadata, grace: User, enqueued: Enqueued):
+    AIMetadata.objects.update(lane="look", doubts=["very_unsure"])
+    words.refresh_from_db()
+
+    workflow.approve(words, by=grace, version=1, changes={"ai_title": words.ai_title})
+
+    words = AIMetadata.objects.get()
+    assert (words.lane, words.doubts) == ("look", ["very_unsure"])
+
+
 def test_approve_writes_only_what_was_changed(words: AIMetadata, grace: User, enqueued: Enqueued):
     stale = AIMetadata.objects.get()
     workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom"})
