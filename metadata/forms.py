@@ -22,15 +22,28 @@ VOCABULARY = 2_000  # entries
 REASONS = ("Wrong subject", "Invented details", "Too vague", "Not suitable", "Other")
 
 
+class BlockField(PlainField):
+    """Text of several lines, whose ends are the same whatever the browser sends."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(initial), data)
+
+
 class WordsForm(forms.Form):
     """The words of a photo as a curator leaves them; `version` is the one that was on the page."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
-    title = PlainField(max_length=200, required=False)
-    description = PlainField(
+    title = BlockField(max_length=200, required=False)
+    description = BlockField(
         max_length=5_000, widget=forms.Textarea(attrs={"rows": 4}), error_messages={"required": "Write a description."}
     )
-    alt_text = PlainField(max_length=250, required=False)
+    alt_text = BlockField(max_length=250, required=False)
     tags = TagsField(required=False)
     categories = forms.MultipleChoiceField(
         choices=[(name, name) for name in CATEGORIES], widget=forms.CheckboxSelectMultiple, required=False
@@ -38,14 +51,19 @@ class WordsForm(forms.Form):
 
     @classmethod
     def of(cls, words: AIMetadata, **kwargs: Any) -> WordsForm:
-        """The form filled with what stands now."""
+        """The form filled with what stands now, or with `data` that may change it."""
         initial = {name.removeprefix("ai_"): getattr(words, name) for name in WORDS}
         return cls(initial={**initial, "version": words.version}, **kwargs)
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The words under the names of their columns."""
-        return {name: self.cleaned_data[name.removeprefix("ai_")] for name in WORDS}
+        """The words under the names of their columns; what was left as it was filled in is what stood, to the letter:
+        a form cannot say everything that can stand, such as the order of categories."""
+        return {name: self._value(name.removeprefix("ai_")) for name in WORDS}
+
+    def _value(self, field: str) -> Any:
+        is_left = field in self.initial and field not in self.changed_data
+        return self.initial[field] if is_left else self.cleaned_data[field]
 
 
 class RejectForm(forms.Form):
@@ -73,16 +91,6 @@ class ActivityForm(forms.Form):
     before = PlainField(max_length=120, required=False)
 
 
-class BlockField(PlainField):
-    """Text of several lines, whose ends are the same whatever the browser sends."""
-
-    widget = forms.Textarea
-
-    def to_python(self, value: Any) -> str:
-        text = super().to_python(value) or ""
-        return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 class LinesField(BlockField):
     """One entry a line → list, without empty ones and without repetitions that differ only in case."""
 
@@ -105,6 +113,16 @@ class LinesField(BlockField):
         return list(entries.values())
 
 
+class VocabularyField(LinesField):
+    """Allowed tags, one a line."""
+
+    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+        tags = super().clean(value)
+        if with_comma := next((tag for tag in tags if "," in tag), None):
+            raise ValidationError(f"“{with_comma}” holds a comma, which parts one tag from the next. Write it without.")
+        return tags
+
+
 class PromptForm(forms.Form):
     """What a version of a prompt holds; `seen` marks the content that was on the page."""
 
@@ -118,7 +136,7 @@ class PromptForm(forms.Form):
     )
     language = PlainField(max_length=40, help_text="The words are written in it; categories stay English.")
     tag_count = forms.IntegerField(label="Tags", min_value=1, max_value=50, help_text="At most so many a photo.")
-    vocabulary = LinesField(
+    vocabulary = VocabularyField(
         label="Allowed tags",
         most=VOCABULARY,
         longest=KEYWORD_LENGTH,

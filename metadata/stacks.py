@@ -18,6 +18,7 @@ from django.db.models import F, Func, Q, Window
 from django.db.models.functions import Lag
 from django.utils.text import get_text_list
 
+from metadata.bursts import hold
 from metadata.describe.picture import distance
 from metadata.models import AIMetadata, Decision
 from smugmug.models import Account, Album
@@ -64,21 +65,27 @@ class Burst:
 @transaction.atomic
 def restack(album_id: UUID) -> int:
     """Find the bursts among the photos at home in the album anew; how many rows had to be written."""
-    _hold(album_id)
-    rows = AIMetadata.objects.filter(photo__album=album_id)
+    _hold_album(album_id)
+    moved = _moved(album_id, _frames())
+    if moved:
+        hold(moved)
+        _write(moved)
+    return len(moved)
+
+
+def _moved(album_id: UUID, frames: AIMetadataQuerySet) -> dict[UUID, UUID | None]:
+    """The rows of the album whose stack is another one with those frames than it is by now, and which one."""
     columns = ("pk", "photo__date_taken", "photo__perceptual_hash")
-    found = stacks_of(
-        Frame(*row) for row in _frames().filter(photo__album=album_id).order_by(*IN_TIME).values_list(*columns)
-    )
-    stands = dict(rows.filter(stack__isnull=False).values_list("pk", "stack"))
-    changed = [pk for pk in {*found, *stands} if found.get(pk) != stands.get(pk)]
-    if not changed:
-        return 0
-    # Locked in the order of ids, as whoever decides on many does it.
-    list(rows.filter(pk__in=changed).order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))
+    in_time = frames.filter(photo__album=album_id).order_by(*IN_TIME)
+    found = stacks_of(Frame(*row) for row in in_time.values_list(*columns))
+    rows = AIMetadata.objects.filter(photo__album=album_id, stack__isnull=False)
+    stands = dict(rows.values_list("pk", "stack"))
+    return {pk: found.get(pk) for pk in {*found, *stands} if found.get(pk) != stands.get(pk)}
+
+
+def _write(moved: dict[UUID, UUID | None]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(WRITE, [changed, [found.get(pk) for pk in changed]])
-    return len(changed)
+        cursor.execute(WRITE, [list(moved), list(moved.values())])
 
 
 def catch_up(account: Account) -> None:
@@ -108,10 +115,13 @@ def _goes_on(stack: list[Frame], frame: Frame) -> bool:
     )
 
 
-def _frames() -> AIMetadataQuerySet:
-    """What can be a frame of a burst: a picture that is there, of known time and look, and was not taken out."""
+def _frames(*, back: UUID | None = None) -> AIMetadataQuerySet:
+    """What can be a frame of a burst: a picture that is there, of known time and look, and was not taken out.
+
+    `back` was, and is to be one again.
+    """
     return AIMetadata.objects.filter(
-        unstacked=False,
+        Q(unstacked=False) | Q(pk=back),
         photo__is_video=False,
         photo__removed_at=None,
         photo__date_taken__isnull=False,
@@ -119,7 +129,7 @@ def _frames() -> AIMetadataQuerySet:
     )
 
 
-def _hold(album_id: UUID) -> None:
+def _hold_album(album_id: UUID) -> None:
     """Stack an album in one transaction at a time; others wait."""
     list(Album.objects.filter(pk=album_id).select_for_update(no_key=True).values_list("pk"))
 
@@ -181,14 +191,15 @@ def approved(words: AIMetadata, decision: Decision) -> str:
     """What an approval came to, as sentences: how many more of the burst it wrote, and which it left."""
     others = decision.changed - 1
     said = f"“{words.photo.name}” is approved{f', and {others} more of its burst' if others > 0 else ''}."
-    return f"{said} {_left(words)}" if decision.passed_over else said
+    return f"{said} {_left(words)}".rstrip() if decision.passed_over else said
 
 
 def _left(words: AIMetadata) -> str:
-    waiting = members(words).exclude(pk=words.pk).filter(review_status=AIMetadata.Review.UNREVIEWED)
+    """Which frames wait on beside the words; "" where all have been decided on since."""
+    waiting = members(words).for_review().exclude(pk=words.pk)
     names = [f"“{frame.photo.name}”" for frame in waiting.select_related("photo")]
     was, own, it = ("was", "its own", "it") if len(names) == 1 else ("were", "their own", "them")
-    return f"{get_text_list(names, 'and')} {was} left: somebody has written words of {own} for {it}."
+    return f"{get_text_list(names, 'and')} {was} left: somebody has written words of {own} for {it}." if names else ""
 
 
 def taken_out_near(words: AIMetadata, frames: list[AIMetadata]) -> list[AIMetadata]:
@@ -202,27 +213,33 @@ def taken_out_near(words: AIMetadata, frames: list[AIMetadata]) -> list[AIMetada
 
 
 # --- Taking out -------------------------------------------------------------------------------------------------
+# What changes is found first, under the album's lock, and then all of it is held at once: whoever decides on the burst
+# meanwhile holds the same rows in the same order, and nobody waits in a ring.
 
 
 @transaction.atomic
 def take_out(words: AIMetadata, *, by: User) -> bool:
     """Let the frame stand alone from now on; False where it was in no stack any more."""
-    _hold(words.photo.album_id)
+    _hold_album(words.photo.album_id)
+    moved = _moved(words.photo.album_id, _frames().exclude(pk=words.pk))
+    hold({*moved, words.pk})
     won = AIMetadata.objects.filter(pk=words.pk, stack__isnull=False).update(stack=None, unstacked=True)
-    return _restack_if(bool(won), words, by, "taken out of its stack")
+    return _move_if(bool(won), moved, words, f"taken out of its stack by user:{by.get_username()}")
 
 
 @transaction.atomic
 def put_back(words: AIMetadata, *, by: User) -> bool:
     """Let the frame be stacked again; False where nobody had taken it out."""
-    _hold(words.photo.album_id)
+    _hold_album(words.photo.album_id)
+    moved = _moved(words.photo.album_id, _frames(back=words.pk))
+    hold({*moved, words.pk})
     won = AIMetadata.objects.filter(pk=words.pk, unstacked=True).update(unstacked=False)
-    return _restack_if(bool(won), words, by, "put back into its stack")
+    return _move_if(bool(won), moved, words, f"put back into its stack by user:{by.get_username()}")
 
 
-def _restack_if(won: bool, words: AIMetadata, by: User, what: str) -> bool:  # noqa: FBT001
+def _move_if(won: bool, moved: dict[UUID, UUID | None], words: AIMetadata, what: str) -> bool:  # noqa: FBT001
     if won:
-        restack(words.photo.album_id)
-        logger.info("words %s %s by user:%s", words.pk, what, by.get_username())
+        _write(moved)
+        logger.info("words %s %s", words.pk, what)
     words.refresh_from_db(fields=["stack", "unstacked"])
     return won

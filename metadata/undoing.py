@@ -103,12 +103,20 @@ def _rewrite(decision: Decision) -> Rewrite:
     if may_reword(decision):
         columns |= _words_back()
     changed = " OR ".join(f"w.{name} IS DISTINCT FROM {value}" for name, value in columns.items())
-    if may_reword(decision):  # a photo described by hand has no words again
-        columns["processing_status"] = f"""
-            CASE WHEN w.processing_status = 'completed' AND {columns["ai_description"]} = '' THEN 'pending'
-            ELSE w.processing_status END
-        """
-    return Rewrite(columns, joined=_STEP, only=changed, params={"decision": decision.pk})
+    if may_reword(decision):
+        columns |= _undescribed_back(columns["ai_description"])
+    was = {
+        "processing_status": AIMetadata.Processing.PENDING.value,
+        "error": "",
+        **decision.params.get("undescribed", {}),
+    }
+    return Rewrite(columns, joined=_STEP, only=changed, params={"decision": decision.pk, **was})
+
+
+def _undescribed_back(description: str) -> dict[str, str]:
+    """A photo described by hand has no words again, for the reason that there was."""
+    is_empty = f"w.processing_status = 'completed' AND {description} = ''"
+    return {name: f"CASE WHEN {is_empty} THEN %({name})s ELSE w.{name} END" for name in ("processing_status", "error")}
 
 
 def _words_back() -> dict[str, str]:

@@ -34,15 +34,18 @@ class NothingToApprove(Exception):
 def approve(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any], members: bool = True) -> Decision:
     """Approve the words as the person leaves them; AlreadyDecided where they are no longer those of `version`.
 
-    The same words go to all `members` of their stack that wait for review. Passed over, and counted, are those that
-    hold words which a person wrote.
+    Where they wait for review, the same words go to all `members` of their stack that do so too. Passed over, and
+    counted, are those that hold words which a person wrote.
     """
     if not changes.get("ai_description", words.ai_description):
         raise NothingToApprove("There is no description to approve yet. Write one, or have the photo described first.")
+    members = members and words.waits_for_review
     bursts.hold([words.pk], with_bursts=members)
     at = timezone.now()
+    edited = _edited(words, changes)
     reviewed = {
         **changes,
+        **(_judged(words, changes) if edited else {}),
         "processing_status": AIMetadata.Processing.COMPLETED.value,  # by hand too; an answer under way comes too late
         "claimed_until": None,
         "error": "",
@@ -51,8 +54,7 @@ def approve(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, 
         "approved_by": f"user:{by.get_username()}",
         "approved_at": at,
     }
-    edited = _edited(words, changes)
-    decision = _new(words, Kind.APPROVE, by, at, edited=edited)
+    decision = _new(words, Kind.APPROVE, by, at, edited=edited, undescribed=_undescribed(words))
     step = _step(decision, "edited and approved" if edited else "approved")
     _write(words, reviewed, step, version)
     if members:
@@ -84,6 +86,13 @@ def edit(words: AIMetadata, *, by: User, version: int, changes: Mapping[str, Any
 
 def _edited(words: AIMetadata, changes: Mapping[str, Any]) -> list[str]:
     return [name for name in WORDS if name in changes and changes[name] != getattr(words, name)]
+
+
+def _undescribed(words: AIMetadata) -> dict[str, str]:
+    """Why there are no words but those that a person wrote, for an undo to put back; nothing where there are others."""
+    if words.processing_status not in (AIMetadata.Processing.FAILED, AIMetadata.Processing.SKIPPED):
+        return {}
+    return {"processing_status": words.processing_status, "error": words.error}
 
 
 def _judged(words: AIMetadata, changes: Mapping[str, Any]) -> dict[str, Any]:

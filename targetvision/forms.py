@@ -37,15 +37,24 @@ class TagsField(PlainField):
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
     def clean(self, value: Any) -> list[str]:  # type: ignore[override]
-        tags: dict[str, str] = {}
-        for tag in super().clean(value).split(","):
-            if word := " ".join(tag.split()):
-                tags.setdefault(word.casefold(), word)
+        tags = _split(super().clean(value))
         if len(tags) > self.most:
             raise ValidationError(f"These are {len(tags)} tags; at most {self.most} fit.")
-        if too_long := next((tag for tag in tags.values() if len(tag) > self.longest), None):
+        if too_long := next((tag for tag in tags if len(tag) > self.longest), None):
             raise ValidationError(f"“{too_long[:40]}…” is longer than {self.longest} characters.")
-        return list(tags.values())
+        return tags
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether the field holds other text than it was filled with: a tag with a comma would come back as two."""
+        return _split(self.prepare_value(initial) or "") != _split(data or "")
+
+
+def _split(text: str) -> list[str]:
+    tags: dict[str, str] = {}
+    for tag in text.split(","):
+        if word := " ".join(tag.split()):
+            tags.setdefault(word.casefold(), word)
+    return list(tags.values())
 
 
 class ThemeForm(forms.Form):

@@ -127,17 +127,22 @@ def _character(char: str) -> str:
 
 
 def _tags(value: object, brief: Brief) -> tuple[str, ...]:
-    """Different tags, as many as were asked for; of a vocabulary only its words, in its spelling."""
+    """Different tags without commas, as many as were asked for; of a vocabulary only its words, in its spelling."""
     texts = [_plain(text, RAW_LENGTH) for text in _texts(value)]
-    allowed = {_key(word): word for word in brief.vocabulary}
+    allowed = {_key(word): word for word in map(without_commas, brief.vocabulary)}
     tags = (_allowed(text, allowed) if allowed else _split(text) for text in texts)
     return tuple(_unique(tag for each in tags for tag in each)[: brief.tag_count])
 
 
 def _allowed(text: str, allowed: Mapping[str, str]) -> list[str]:
-    """The words of the vocabulary in `text`: the whole of it ("Baker, Ada"), or what stands between its commas."""
-    whole = allowed.get(_key(text))
+    """The words of the vocabulary in `text`: the whole of it ("Baker, Ada" is "Baker Ada"), or between its commas."""
+    whole = allowed.get(_key(without_commas(text)))
     return [whole] if whole else [allowed[_key(tag)] for tag in _split(text) if _key(tag) in allowed]
+
+
+def without_commas(tag: str) -> str:
+    """`tag` with a space for each comma: that parts one tag from the next wherever tags stand in one text."""
+    return " ".join(tag.replace(",", " ").split())
 
 
 def _split(text: str) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from metadata.describe.answer import without_commas
 from smugmug.models import Account, Album
 
 if TYPE_CHECKING:
@@ -21,6 +22,18 @@ class PromptQuerySet(models.QuerySet):
 
     def changeable_by(self, user: User | AnonymousUser) -> Self:
         return self.filter(account__in=Account.objects.changeable_by(user))
+
+
+class AllowedTagField(models.TextField):
+    """A tag as it can stand among others in one text, whatever was written when commas in it were let through."""
+
+    def from_db_value(self, value: str, *_: Any) -> str:
+        return without_commas(value)
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        """To the database it is text."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.TextField", args, kwargs
 
 
 class Prompt(models.Model):
@@ -42,7 +55,7 @@ class Prompt(models.Model):
     text = models.TextField()
     language = models.CharField(max_length=40, default="English")
     tag_count = models.PositiveSmallIntegerField(default=15)
-    vocabulary = ArrayField(models.TextField(), default=list, blank=True, help_text="The only tags allowed; none: any.")
+    vocabulary = ArrayField(AllowedTagField(), default=list, blank=True, help_text="The only tags allowed; none: any.")
     facts = ArrayField(models.CharField(max_length=8, choices=Fact), default=list, blank=True)
     is_active = models.BooleanField(default=False)
     used_at = models.DateTimeField(null=True, blank=True)

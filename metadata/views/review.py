@@ -28,6 +28,7 @@ from smugmug.models import Account
 from targetvision.access import SignedInRequest, changeable, visible
 
 LOST_RACE = 409
+NOT_DESCRIBED = "This photo is not described yet. Approve it with a description of yours instead."
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def _asked_for(request: SignedInRequest, wanted: ReviewFilter, asked: dict[str, 
 def approve(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Approve the words as the person leaves them, and go on."""
     words = changeable(request, _rows(), pk=pk)
-    form = ApproveForm(request.POST, auto_id=f"{pk.hex}_%s")
+    form = ApproveForm.of(words, data=request.POST, auto_id=f"{pk.hex}_%s")
     if not form.is_valid():
         return _not_saved(request, words, _sentence(form), form=form)
     version, members, before = form.cleaned_data["version"], not form.cleaned_data["alone"], words.words
@@ -121,6 +122,10 @@ def reject(request: SignedInRequest, pk: UUID) -> HttpResponse:
 def take(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Let what SmugMug or the AI has stand in a field; what was typed in the others is kept with it, as an edit."""
     words = changeable(request, _rows(), pk=pk)
+    if not words.is_described:  # an answer to come would be written over it
+        form = _as_sent(request, words)
+        form.add_error(None, NOT_DESCRIBED)
+        return _not_saved(request, words, NOT_DESCRIBED, form=form)
     choice = TakeForm(request.POST)
     value = sides.value_of(words, focus.answer_of(words), choice.field, choice.side) if choice.is_valid() else None
     if not value:
@@ -128,7 +133,7 @@ def take(request: SignedInRequest, pk: UUID) -> HttpResponse:
         return _not_saved(request, words, said, form=_as_sent(request, words))
     data = request.POST.copy()
     data.setlist(choice.field, value if choice.field == "categories" else [_joined(value)])
-    form = ApproveForm(data, auto_id=f"{pk.hex}_%s")
+    form = ApproveForm.of(words, data=data, auto_id=f"{pk.hex}_%s")
     if not form.is_valid():
         return _not_saved(request, words, _sentence(form), form=form)
     before = words.words
@@ -219,11 +224,12 @@ def _lost_race(request: SignedInRequest, words: AIMetadata, exc: workflow.Alread
 
 
 def _sent_twice(request: SignedInRequest, words: AIMetadata, version: int, **stands: Any) -> Decision | None:
-    """The person's own decision that has done what this one asks for: a form sent twice, or again after no answer."""
+    """The person's own decision about this photo that has done what this one asks for: a form sent twice, or again
+    after no answer."""
     if words.version != version + 1 or any(getattr(words, name) != value for name, value in stands.items()):
         return None
-    own = Decision.objects.filter(requested_by=request.user, steps__metadata=words, steps__version=words.version)
-    found: Decision | None = own.first()
+    own = Decision.objects.filter(requested_by=request.user, photo=words)
+    found: Decision | None = own.filter(steps__metadata=words, steps__version=words.version).first()
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -153,6 +153,28 @@ def test_save_answer_over_older_words_keeps_those_in_history_and_drops_their_vec
     step = MetadataHistory.objects.get()
     assert (step.previous_description, step.new_description) == ("Older.", "Words.")
     assert PhotoEmbedding.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        {"review_status": "approved", "approved_by": "user:grace", "approved_at": datetime(2026, 1, 2, tzinfo=UTC)},
+        {"review_status": "rejected", "rejection_reason": "Other"},
+    ],
+    ids=["approved", "rejected"],
+)
+def test_save_answer_over_decided_words_keeps_in_history_what_was_decided(run: ProcessingRun, decided: dict[str, Any]):
+    ProcessingRun.objects.filter(pk=run.pk).update(also_decided=True)
+    run.refresh_from_db()
+    ours = taken(run)
+    AIMetadata.objects.filter(pk=ours.pk).update(**decided)
+
+    assert save(run, ours) is True
+
+    step = MetadataHistory.objects.get()
+    assert {name: getattr(step, f"previous_{name}") for name in decided} == decided
+    assert (step.new_review_status, step.new_rejection_reason) == ("unreviewed", "")
+    assert (row(ours).review_status, row(ours).approved_by, row(ours).approved_at) == ("unreviewed", "", None)
 
 
 def lose_lease(claim: Claim) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from metadata.describe import CATEGORIES
 from metadata.forms import RejectForm, WordsForm
 from metadata.models import AIMetadata
 
@@ -30,7 +31,7 @@ def test_words_form_gives_words_under_the_names_of_their_columns():
     assert form.cleaned_data["version"] == 3
     assert form.changes == {
         "ai_title": "Tom",
-        "ai_description": "Tom\r\nsleeps.",
+        "ai_description": "Tom\nsleeps.",
         "ai_alt_text": "",
         "ai_tags": ["cat", "grey cat"],
         "ai_categories": ["Animals"],
@@ -58,6 +59,45 @@ def test_words_form_sent_back_untouched_changes_nothing():
 
     assert form.is_valid()
     assert form.changes == words.words
+
+
+def as_a_browser_sends(form: WordsForm) -> dict[str, Any]:
+    """The form untouched: lines end as HTML says, and boxes come in the order of the page."""
+    sent = {name: form[name].value() for name in form.fields}
+    texts = {name: "\r\n".join(value.splitlines()) for name, value in sent.items() if isinstance(value, str)}
+    categories = [name for name in CATEGORIES if name in sent["categories"]]
+    return {**sent, **texts, "categories": categories}
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [
+        {"ai_tags": ["Baker, Ada", "cat"]},
+        {"ai_tags": ["two  spaces", "cat"]},
+        {"ai_description": "One.\nTwo."},
+        {"ai_description": "One.\r\nTwo. "},
+        {"ai_title": "One\nTwo", "ai_alt_text": "Three\nfour"},
+        {"ai_categories": ["People", "Animals"]},
+    ],
+    ids=str,
+)
+def test_words_form_sent_back_untouched_keeps_what_it_cannot_say(stands: dict[str, Any]):
+    words = AIMetadata(**{"ai_title": "Tom", "ai_description": "D", "ai_tags": ["a"], **stands})
+
+    form = WordsForm.of(words, data=as_a_browser_sends(WordsForm.of(words)))
+
+    assert form.is_valid()
+    assert form.changes == words.words
+
+
+def test_words_form_with_one_tag_more_says_all_tags_as_they_were_sent():
+    words = AIMetadata(ai_description="D", ai_tags=["Baker, Ada", "cat"], ai_categories=["People", "Animals"])
+    sent = as_a_browser_sends(WordsForm.of(words))
+
+    form = WordsForm.of(words, data={**sent, "tags": f"{sent['tags']}, wall", "categories": ["Animals"]})
+
+    assert form.is_valid()
+    assert form.changes == {**words.words, "ai_tags": ["Baker", "Ada", "cat", "wall"], "ai_categories": ["Animals"]}
 
 
 def test_words_form_takes_what_just_fits():

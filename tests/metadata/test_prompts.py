@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from metadata import prompts
+from metadata import lanes, prompts
 from metadata.describe import PROMPT
 from metadata.models import AIMetadata, Prompt
 from metadata.prompts import AlreadyChanged
@@ -306,6 +306,18 @@ def test_brief_holds_prompt_notes_and_facts(account: Account):
     )
     assert brief.facts == 'Caption: "Cake"\nAlbum: "Home"'
     assert (brief.vocabulary, brief.tag_count) == (("cake",), 5)
+
+
+def test_brief_of_an_older_prompt_with_a_comma_in_an_allowed_tag_says_it_without(account: Account):
+    prompt = PromptFactory(account=account, vocabulary=["Baker, Ada", "cake"], is_active=True)
+    photo = PhotoFactory(album__account=account)
+
+    brief = prompts.briefing_for(prompts.active(account), model="fake-1").brief(photo, photo.album)
+
+    assert brief.vocabulary == ("Baker Ada", "cake")
+    assert brief.instructions.endswith("as they are spelt here: Baker Ada; cake")
+    assert lanes.vocabulary_of(account.pk) == ["Baker Ada", "cake"]
+    assert list(Prompt.objects.filter(vocabulary=["Baker, Ada", "cake"])) == [prompt]  # what was used stays as it was
 
 
 def test_brief_of_a_photo_at_home_in_the_run_s_album_has_its_note_once(account: Account, prompt: Prompt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from metadata import jobs, process, stacks
+from metadata import jobs, process, stacks, workflow
 from metadata.models import AIMetadata
 from metadata.stacks import Frame
 from smugmug import oauth, sync
 from smugmug.models import Account, Album, Photo
-from tests.conftest import FakeDescriber
+from tests.conftest import FakeDescriber, together
 from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory
 
 pytestmark = pytest.mark.django_db
@@ -284,6 +285,39 @@ def test_restack_while_a_frame_is_taken_out_does_not_put_it_back(album: Album, a
     other.join(10)
 
     assert stacked(album) == [names(burst[0], burst[2])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_take_out_the_first_frame_while_its_burst_is_approved_lets_both_be_done(
+    album: Album, ada: Any, enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+):
+    last, middle, first = sorted(
+        (frame(album) for _ in range(3)), key=lambda each: each.pk
+    )  # the first has the last id
+    for seconds, words in enumerate((first, middle, last)):
+        Photo.objects.filter(pk=words.photo_id).update(date_taken=NOON + datetime.timedelta(seconds=seconds))
+    stacks.restack(album.pk)
+    write, begun = stacks._write, threading.Event()
+
+    def write_slowly(moved: Any) -> None:
+        begun.set()
+        time.sleep(0.5)  # the other one asks for the burst now
+        write(moved)
+
+    def approve() -> None:
+        assert begun.wait(10)
+        workflow.approve(now(last), by=ada, version=1, changes={"ai_title": "Seen once"})
+
+    monkeypatch.setattr(stacks, "_write", write_slowly)
+    together(lambda: stacks.take_out(now(first), by=ada), approve)
+
+    assert stacked(album) == [names(middle, last)]
+    assert [now(each).ai_title for each in (first, middle, last)] == ["A cat", "Seen once", "Seen once"]
+    assert now(first).review_status == "unreviewed"
+
+
+def now(words: AIMetadata) -> AIMetadata:
+    return AIMetadata.objects.select_related("photo").get(pk=words.pk)
 
 
 def in_a_connection_of_its_own(work: Callable[[], Any]) -> None:

@@ -141,14 +141,28 @@ def test_undo_a_rejection_for_the_same_reason_again_takes_nothing_back_and_names
     assert (words.review_status, words.rejection_reason) == ("rejected", "Too vague")
 
 
-def test_undo_an_approval_of_words_by_hand_lets_the_photo_wait_again(album: Album, grace: User, enqueued: Enqueued):
-    words = AIMetadataFactory(photo=PhotoFactory(album=album), failed=True)
+@pytest.mark.parametrize(
+    ("state", "stands"),
+    [
+        ({"failed": True}, ("failed", "No usable answer.")),
+        ({"processing_status": "skipped", "error": "A video."}, ("skipped", "A video.")),
+        ({}, ("pending", "")),
+    ],
+    ids=["failed", "skipped", "pending"],
+)
+def test_undo_an_approval_of_words_by_hand_leaves_the_photo_without_words_as_it_was(
+    album: Album, grace: User, enqueued: Enqueued, state: dict[str, Any], stands: tuple[str, str]
+):
+    words = AIMetadataFactory(photo=PhotoFactory(album=album), **state)
     decision = workflow.approve(words, by=grace, version=0, changes={"ai_description": "By hand."})
+    words.refresh_from_db()
+    assert (words.processing_status, words.error) == ("completed", "")
 
     bulk.undo(decision, by=grace)
 
-    now = standing(words)
-    assert (now["ai_description"], now["processing_status"], now["review_status"]) == ("", "pending", "unreviewed")
+    words.refresh_from_db()
+    assert (words.processing_status, words.error) == stands
+    assert (words.ai_description, words.review_status) == ("", "unreviewed")
 
 
 def test_undo_an_edit_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enqueued):

@@ -270,6 +270,20 @@ def test_take_what_cannot_be_taken_is_422_and_keeps_what_was_typed(
     assert unchanged(words)
 
 
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_take_for_a_photo_that_is_not_described_is_422_and_keeps_what_was_typed(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued, status: str
+):
+    words = waiting(library_of_ada, photo__caption="Theirs.", processing_status=status)
+
+    response = curator_client.post(take_url(words), typed(words, title="Typed", take="description:smugmug"))
+
+    assert response.status_code == 422
+    assert "This photo is not described yet. Approve it with a description of yours instead." in response.text
+    assert ">Typed</textarea>" in response.text
+    assert unchanged(words)
+
+
 def test_take_when_somebody_was_faster_says_who_and_writes_nothing(
     curator_client: Client, library_of_ada: Account, enqueued: Enqueued
 ):

@@ -253,6 +253,7 @@ def test_save_the_form_as_it_was_shown_changes_nothing(curator_client: Client, l
             "These are 2,001 entries; at most 2,000 fit.",
         ),
         ({"vocabulary": "x" * 61}, "vocabulary", "is longer than 60 characters."),
+        ({"vocabulary": "cat\r\nBaker, Ada"}, "vocabulary", "“Baker, Ada” holds a comma"),
         ({"facts": ["latitude"]}, "facts", "not one of the available choices"),
     ],
 )

@@ -8,11 +8,13 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from metadata import workflow
+from metadata import bulk, workflow
 from metadata.models import AIMetadata, Decision, MetadataHistory
+from metadata.queue import ReviewFilter
 from smugmug.models import Account
 from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, UserFactory
 from tests.metadata.conftest import count_queries
@@ -343,6 +345,36 @@ def test_approve_sent_twice_is_done_once_and_blames_nobody(
     assert words.history.count() == 2
     if extra:
         assert second.json()["undo"] == first.json()["undo"] == str(Decision.objects.get().pk)
+
+
+def test_approve_what_ones_own_decision_over_many_has_approved_names_no_other_decision_to_undo(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    words = waiting(library_of_ada)
+    grace = User.objects.get(username="grace")
+    bulk.decide(library_of_ada, by=grace, kind="approve", filter=ReviewFilter())
+
+    response = curator_client.post(approve_url(words), typed(words, **BEHIND))
+
+    assert response.status_code == 409
+    assert "undo" not in response.json()
+    assert Decision.objects.count() == 1
+
+
+def test_approve_untouched_words_that_a_form_cannot_say_keeps_them_to_the_letter(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    stands = {"ai_tags": ["Baker, Ada", "cat"], "ai_description": "One.\nTwo.", "ai_categories": ["People", "Animals"]}
+    words = waiting(library_of_ada, **stands)
+    sent = typed(words, description="One.\r\nTwo.", categories=["Animals", "People"])
+
+    curator_client.post(approve_url(words), sent)
+
+    now = AIMetadata.objects.get(pk=words.pk)
+    assert (now.words, now.review_status) == (words.words, "approved")
+    assert words.history.get(version=2).change_reason == "approved"
+    assert Decision.objects.get().params == {}
+    assert enqueued == []
 
 
 def test_approve_the_same_words_as_somebody_else_did_before_is_a_lost_race(

@@ -213,6 +213,22 @@ def test_approve_one_leaves_and_names_what_somebody_wrote_meanwhile(
     assert not MetadataHistory.objects.filter(metadata=burst[3], came_from__isnull=False).exists()
 
 
+def test_approve_one_sent_twice_names_what_was_left_only_while_it_waits(
+    curator_client: Client, burst: list[AIMetadata], ada: Any
+):
+    workflow.edit(burst[3], by=ada, version=1, changes={"ai_description": "Hers."})
+    form = sent(burst[0], behind="1")
+    was_left = f"“{burst[3].photo.name}” was left"
+
+    first, second = (curator_client.post(url(burst[0], "approve"), form).json()["said"] for _ in range(2))
+    workflow.approve(now(burst[3]), by=ada, version=2, changes={})
+    third = curator_client.post(url(burst[0], "approve"), form).json()["said"]
+
+    assert was_left in first
+    assert was_left in second
+    assert third == f"“{burst[0].photo.name}” is approved, and 3 more of its burst."
+
+
 def test_approve_one_leaves_frames_that_are_decided_or_taken_out(
     curator_client: Client, burst: list[AIMetadata], ada: Any
 ):

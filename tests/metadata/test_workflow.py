@@ -254,6 +254,26 @@ def test_edit_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enq
     assert (words.lane, words.doubts) == ("read", ["no_title"])
 
 
+def test_approve_with_changes_judges_the_lane_anew(words: AIMetadata, grace: User, enqueued: Enqueued):
+    AIMetadata.objects.update(ai_description="", lane="look", doubts=["no_description"])
+    words.refresh_from_db()
+
+    workflow.approve(words, by=grace, version=1, changes={"ai_description": "A grey cat on an old wall."})
+
+    words = AIMetadata.objects.get()
+    assert (words.review_status, words.lane, words.doubts) == ("approved", "glance", [])
+
+
+def test_approve_unchanged_words_leaves_the_lane(words: AIMetadata, grace: User, enqueued: Enqueued):
+    AIMetadata.objects.update(lane="look", doubts=["very_unsure"])
+    words.refresh_from_db()
+
+    workflow.approve(words, by=grace, version=1, changes={"ai_title": words.ai_title})
+
+    words = AIMetadata.objects.get()
+    assert (words.lane, words.doubts) == ("look", ["very_unsure"])
+
+
 def test_approve_writes_only_what_was_changed(words: AIMetadata, grace: User, enqueued: Enqueued):
     stale = AIMetadata.objects.get()
     workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom"})
@@ -326,7 +346,7 @@ def test_approve_a_burst_leaves_what_was_decided_on_and_passes_over_words_by_han
     assert (decision.total, decision.changed, decision.passed_over) == (3, 2, 1)
 
 
-def test_approve_a_burst_takes_along_what_only_a_decision_over_many_wrote(
+def test_approve_a_burst_takes_along_what_only_a_decision_over_all_of_it_wrote(
     burst: list[AIMetadata], grace: User, enqueued: Enqueued
 ):
     account = burst[0].photo.account
@@ -334,8 +354,9 @@ def test_approve_a_burst_takes_along_what_only_a_decision_over_many_wrote(
 
     decision = workflow.approve(burst[0], by=grace, version=2, changes={})
 
-    assert decision.changed == 3
+    assert (decision.changed, decision.passed_over) == (3, 0)
     assert titles(burst) == [("approved", "A cat")] * 3
+    assert set(AIMetadata.objects.values_list("ai_tags__2", flat=True)) == {"wall"}
 
 
 def test_reject_one_frame_leaves_the_others(burst: list[AIMetadata], grace: User, enqueued: Enqueued):
