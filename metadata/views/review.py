@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -83,7 +84,7 @@ def _asked_for(request: SignedInRequest, wanted: ReviewFilter, asked: dict[str, 
 @require_POST
 def approve(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Approve the words as the person leaves them, and go on."""
-    words = changeable(request, _rows(), pk=pk)
+    words = _decided_on(request, pk)
     form = ApproveForm.of(words, data=request.POST, auto_id=f"{pk.hex}_%s")
     if not form.is_valid():
         return _not_saved(request, words, _sentence(form), form=form)
@@ -102,7 +103,7 @@ def approve(request: SignedInRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def reject(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Reject the words with a reason, and go on."""
-    words = changeable(request, _rows(), pk=pk)
+    words = _decided_on(request, pk)
     form = RejectForm(request.POST, auto_id=f"{pk.hex}_reject_%s")
     if not form.is_valid():
         return _not_saved(request, words, _sentence(form), reject_form=form)
@@ -149,7 +150,7 @@ def take(request: SignedInRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def describe_again(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Have the photo described once more, with what the person notes, and go on; the words come back for review."""
-    words = changeable(request, _rows(), pk=pk)
+    words = _decided_on(request, pk)
     form = RegenerateForm(request.POST, auto_id=f"{pk.hex}_again_%s")
     if form.is_valid():
         try:
@@ -234,15 +235,24 @@ def _sent_twice(request: SignedInRequest, words: AIMetadata, version: int, **sta
 
 
 def _came_of(request: SignedInRequest, said: str, decision: Decision | None = None) -> dict[str, str]:
-    """What a page that went on already is told: a sentence, what `U` would undo, and how many wait now."""
+    """What a page that went on already is told: a sentence, what `U` would undo where, and how many wait now."""
     last = decision or focus.last_decision(request.user)
     return {
         "said": said,
         "note": said if decision and (decision.total or 0) > 1 else "",  # it wrote more than the page shows
         "undo": str(last.pk) if last else "",
+        "undoes": last.photo.photo.name if last and last.photo else "",
         "waiting": render_to_string("_waiting.html", request=request),
         "offer": render_to_string("metadata/_say_once.html", request=request),
     }
+
+
+def _decided_on(request: SignedInRequest, pk: UUID) -> AIMetadata:
+    """The words that a decision is about; refused where a page made it for somebody who was signed in before."""
+    if request.POST.get("by", str(request.user.pk)) != str(request.user.pk):
+        raise PermissionDenied
+    words: AIMetadata = changeable(request, _rows(), pk=pk)
+    return words
 
 
 def _as_sent(request: SignedInRequest, words: AIMetadata) -> WordsForm:

@@ -1,14 +1,14 @@
 /* #focus: which card is on show, and the ways to another one. */
 
-import { ahead, fill, isAtTheEnd, load } from "./focus-deck.js";
+import { ahead, behind, fill, isAtTheEnd, leave, load } from "./focus-deck.js";
 import * as outbox from "./focus-outbox.js";
 import { draw } from "./focus-strip.js";
 import { firstRefused } from "./focus-tray.js";
+import { retype, typed } from "./focus-typed.js";
 
 export const root = document.getElementById("focus");
-export const undoForm = document.getElementById("undo");
-const behind = []; // cards shown before, the newest last; what was decided on them is in data-verdict
 let card = root?.querySelector("[data-card]");
+let [turns, stays] = [0, 0]; // how often a card was shown, and something taken back
 
 export const current = () => card;
 
@@ -19,6 +19,7 @@ export function say(text) {
 function show(next, said) {
   card.replaceWith(next);
   card = next;
+  turns += 1;
   document.dispatchEvent(new CustomEvent("htmx:load", { detail: { elt: card } })); // as for what htmx brings
   history.replaceState(history.state, "", card.dataset.url);
   card.querySelector("h1").focus({ preventScroll: true });
@@ -30,18 +31,17 @@ function show(next, said) {
 export function settle() {
   const redraw = () => draw(behind, card, ahead);
   redraw();
-  for (const button of root.querySelectorAll("[data-undo]")) button.disabled = !undoForm.decision.value && !outbox.size();
   if (behind.length) root.querySelector("[data-go=previous]").hidden = false;
   fill(card).then(redraw);
 }
 
 export async function advance(said) {
-  const from = card;
+  const turn = turns;
   if (!ahead.length) await fill(card);
-  if (card !== from) return; // gone on already
+  if (turns !== turn) return; // gone on already
   const next = ahead.shift();
   if (next) {
-    behind.push(card);
+    leave(card);
     show(next, `${said} Next: ${next.dataset.name}.`);
   } else if (isAtTheEnd) {
     end(said);
@@ -50,10 +50,15 @@ export async function advance(said) {
   }
 }
 
+/* What is taken back keeps the page from being left for the one that says that all is done. */
+export const stay = () => (stays += 1);
+
 /* What was not saved comes again, before the page says that all is done. */
 async function end(said) {
+  const before = stays;
   say(`${said} That was the last one.`);
   await outbox.settled();
+  if (stays !== before) return;
   const refused = firstRefused();
   if (refused) bringBack(refused, refused.dataset.why);
   else location.assign(root.dataset.end);
@@ -61,10 +66,12 @@ async function end(said) {
 
 /* What was decided on comes from the server again, as it stands now. */
 export async function goBack() {
+  const turn = turns;
   const before = behind.at(-1);
   if (before?.dataset.verdict) await outbox.settled();
   const isReady = before && !before.dataset.verdict;
   const found = isReady ? { cards: [before] } : await load(before ? { of: before.dataset.photo } : { before: card.dataset.words });
+  if (turns !== turn) return; // gone somewhere already
   if (!found) return say("The photo before cannot be loaded just now.");
   if (!found.cards.length) return say("This is the first one.");
   if (before) behind.pop();
@@ -75,15 +82,18 @@ export async function goBack() {
 export function jump(photo) {
   const place = ahead.findIndex((other) => other.dataset.photo === photo);
   if (place < 0) return goBack();
-  behind.push(card, ...ahead.splice(0, place));
+  leave(card);
+  behind.push(...ahead.splice(0, place));
   const next = ahead.shift();
   show(next, `${next.dataset.name}.`);
 }
 
 /* Show a card out of turn; the one on show comes after it. */
 export function bringBack(other, said) {
-  delete other.dataset.verdict;
   const same = (one) => one.dataset.photo === other.dataset.photo;
+  if (same(card) && other !== card && !card.dataset.verdict) retype(other, typed(card));
+  delete other.dataset.verdict;
+  stay();
   for (const cards of [behind, ahead]) if (cards.some(same)) cards.splice(cards.findIndex(same), 1);
   if (!same(card) && !card.dataset.verdict) ahead.unshift(card);
   show(other, said);

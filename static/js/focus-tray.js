@@ -3,9 +3,12 @@
 
 import { parse } from "./focus-deck.js";
 import { go } from "./focus-outbox.js";
+import { keep, kept } from "./focus-store.js";
+import { retype, without } from "./focus-typed.js";
 
 const tray = document.getElementById("tray");
-const refused = []; // {card, item}; why is in the card's data-why
+const refused = []; // {card, item}, and what brings the card again after a reload: its html and the fields typed in it
+let isKept = true;
 let stuck = null;
 
 function button(text, act) {
@@ -26,10 +29,33 @@ function line(text, ...acts) {
   return item;
 }
 
+function save() {
+  isKept = keep("refused", refused.map(({ why, html, typed }) => ({ why, html, typed })));
+}
+
 function take(entry) {
   refused.splice(refused.indexOf(entry), 1);
+  save();
   entry.item.remove();
   return entry.card;
+}
+
+function look(entry) {
+  const { card } = entry;
+  if (document.getElementById("focus")) document.dispatchEvent(new CustomEvent("tray:look", { detail: { card: take(entry) } }));
+  else location.assign(card.dataset.url); // where it stays in the tray
+}
+
+/* A line for what was not saved, and a way to its card where there is one. */
+function list({ why, html, typed = {}, card }) {
+  const entry = { why, html, typed, card: card ?? parse(html).cards[0] };
+  if (!card && entry.card) retype(entry.card, typed);
+  entry.item = line(why, ...(entry.card ? [button("Look at it", () => look(entry))] : []));
+  tray.append(entry.item);
+  if (!entry.card) return;
+  entry.card.dataset.why = why;
+  refused.push(entry);
+  save();
 }
 
 /* The card that has waited longest to be looked at again; its line goes. */
@@ -38,14 +64,9 @@ export function firstRefused() {
 }
 
 document.addEventListener("outbox:refused", ({ detail: { entry, answer } }) => {
-  const card = answer.card ? parse(answer.card).cards[0] : entry.card;
   const why = `“${entry.name}” was not saved. ${answer.said}`;
-  const kept = { card };
-  if (card) card.dataset.why = why;
-  const look = card && button("Look at it", () => document.dispatchEvent(new CustomEvent("tray:look", { detail: { card: take(kept) } })));
-  kept.item = line(why, ...(look ? [look] : []));
-  if (card) refused.push(kept);
-  tray.append(kept.item);
+  if (answer.card) list({ why, html: answer.card, typed: without(entry.typed ?? {}, entry.kind) }); // what was sent is in it
+  else list({ why, html: entry.card?.outerHTML ?? "", typed: entry.typed, card: entry.card });
 });
 
 document.addEventListener("outbox:stuck", ({ detail: { count, why, signIn } }) => {
@@ -69,3 +90,6 @@ for (const name of ["outbox:saved", "outbox:refused"]) {
     stuck = null;
   });
 }
+
+addEventListener("beforeunload", (event) => !isKept && event.preventDefault());
+if (tray) for (const entry of kept("refused")) list(entry);

@@ -1,36 +1,24 @@
 /* #focus: a decision shows the next photo at once and is saved behind it; one key undoes it. Every form and link works
    without this module too, page by page. */
 
-import { parse } from "./focus-deck.js";
 import * as outbox from "./focus-outbox.js";
-import { advance, bringBack, current, goBack, jump, root, say, settle, undoForm } from "./focus-stage.js";
+import { advance, bringBack, current, goBack, jump, root, say, settle } from "./focus-stage.js";
+import { typed } from "./focus-typed.js";
+import { remember, undo } from "./focus-undo.js";
 
 const SAID = { approve: "Approved.", reject: "Rejected.", again: "Asked for new words.", skip: "Skipped." };
 
 function decide(form, submitter) {
   const card = current();
   if (card.dataset.verdict) return; // it is on its way already
-  const body = new URLSearchParams(new FormData(form, submitter));
-  body.set("behind", "1");
+  const body = new URLSearchParams(new FormData(form, submitter)).toString();
   const kind = form.dataset.behind;
   card.dataset.verdict = kind;
   form.closest("details")?.removeAttribute("open");
-  outbox.send({ url: form.action, body: body.toString(), card, name: card.dataset.name, kind });
+  const entry = { url: form.action, body, card, name: card.dataset.name, kind, typed: typed(card) };
+  outbox.send(entry);
+  remember(entry);
   advance(SAID[kind]);
-}
-
-async function undo() {
-  const unsent = outbox.takeBack();
-  if (unsent) return bringBack(unsent.card, "Taken back; it had not been sent.");
-  await outbox.settled();
-  const body = new URLSearchParams(new FormData(undoForm));
-  body.set("behind", "1");
-  const answer = await outbox.ask(undoForm.action, body);
-  if (answer.undo !== undefined) undoForm.decision.value = answer.undo;
-  tell(answer);
-  const card = answer.card && parse(answer.card).cards[0];
-  if (card) bringBack(card, answer.said);
-  else say(answer.said ?? answer.why ?? "That could not be undone just now.");
 }
 
 /* How many wait, and what could be said once for all of them. */
@@ -44,10 +32,10 @@ function tell({ waiting, offer }) {
 }
 
 document.addEventListener("submit", (event) => {
-  const isOurs = root && (event.target.dataset.behind || event.target === undoForm);
-  if (!isOurs || event.defaultPrevented) return;
+  const isUndo = event.target.id === "undo";
+  if (!root || event.defaultPrevented || !(isUndo || event.target.dataset.behind)) return;
   event.preventDefault();
-  if (event.target === undoForm) undo();
+  if (isUndo) undo().then((answer) => answer && tell(answer));
   else decide(event.target, event.submitter);
 });
 
@@ -62,14 +50,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("outbox:saved", ({ detail: { answer } }) => {
-  if (undoForm) undoForm.decision.value = answer.undo;
   if (root && answer.note) say(answer.note);
   tell(answer);
 });
 
-document.addEventListener("tray:look", ({ detail: { card } }) => {
-  if (root) bringBack(card, card.dataset.why);
-  else location.assign(card.dataset.url);
-});
+document.addEventListener("tray:look", ({ detail: { card } }) => bringBack(card, card.dataset.why));
 
 if (root) settle();

@@ -34,6 +34,7 @@ ARGUMENTS = [
 DESK = {"width": 1440, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
 WAIT_MILLISECONDS = 10_000
+QUEUE_LENGTH = 8
 LONG_DESCRIPTION = (
     "A grey tabby cat lies on a low stone wall in the evening sun and looks past the camera. Behind it, out of focus, "
     "a garden slopes down to a harbour with a handful of white sailing boats."
@@ -162,3 +163,12 @@ def worked_on(mirrored: Account) -> Account:
     errors = [{"key": "embedding", "title": "Embeddings", "sentence": "The model gave no vector. Try again later."}]
     ProcessingRunFactory(account=mirrored, state="partial", total=7, done=7, described=6, failed=1, errors=errors)
     return mirrored
+
+
+@pytest.fixture
+def queue(mirrored: Account) -> list[AIMetadata]:
+    """Words that wait for review, in their order."""
+    photos = Photo.objects.in_album(Album.objects.get(account=mirrored, title="Animals"))[:QUEUE_LENGTH]
+    for photo in photos:
+        AIMetadataFactory(photo=photo, described=True)
+    return list(AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo__account__owner"))

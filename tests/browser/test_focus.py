@@ -1,77 +1,25 @@
-"""The next photo is there before the last one is saved, and nothing is lost when that cannot be saved."""
+"""The next photo is there before the last one is saved, and every action is one key."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
-from django.contrib.sessions.models import Session
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from metadata import workflow
 from metadata.models import AIMetadata, Decision, ReviewClaim
-from smugmug.models import Account, Album, Photo
+from smugmug.models import Photo
+from tests.browser.conftest import QUEUE_LENGTH as COUNT
 from tests.browser.conftest import TELEPHONE, OpenPage
-from tests.factories import AIMetadataFactory, MembershipFactory
+from tests.browser.focus import all_saved, description, review, said, saved, stands, states, title
+from tests.factories import MembershipFactory
 
-COUNT = 8
-APPROVE = re.compile(r"/review/[0-9a-f-]+/approve")
-
-
-@pytest.fixture
-def queue(mirrored: Account) -> list[AIMetadata]:
-    """Words that wait for review, in their order."""
-    photos = Photo.objects.in_album(Album.objects.get(account=mirrored, title="Animals"))[:COUNT]
-    for photo in photos:
-        AIMetadataFactory(photo=photo, described=True)
-    return list(AIMetadata.objects.for_review().order_by("sort_at", "pk").select_related("photo__account__owner"))
+CARDS = re.compile("/review/cards")
 
 
 @pytest.fixture
 def page(open_page: OpenPage, queue: list[AIMetadata]) -> Page:
     return review(open_page, queue)
-
-
-def review(open_page: OpenPage, queue: list[AIMetadata], **options: object) -> Page:
-    """The review page of ada, with the first photo of the queue and five more ready behind it."""
-    page = open_page(user=queue[0].photo.account.owner, **options)
-    page.goto("/review/")
-    page.wait_for_load_state("networkidle")
-    expect(title(page)).to_have_text(queue[0].photo.name)
-    return page
-
-
-def title(page: Page) -> Locator:
-    return page.get_by_role("heading", level=1)
-
-
-def description(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Description")
-
-
-def said(page: Page) -> Locator:
-    return page.locator("#said")
-
-
-def saved(page: Page, act: Callable[[], None]) -> None:
-    """Do what sends something, and wait for the answer."""
-    with page.expect_response(lambda response: response.request.method == "POST"):
-        act()
-
-
-def all_saved(page: Page, *, left: int) -> None:
-    """Wait until everything is saved, after which so many photos still wait."""
-    expect(page.locator("#waiting-count")).to_have_text(re.compile(rf"^{left}\b"))
-
-
-def stands(words: AIMetadata) -> AIMetadata:
-    words.refresh_from_db()
-    return words
-
-
-def states(queue: list[AIMetadata]) -> list[str]:
-    return [stands(words).review_status for words in queue]
 
 
 # --- By keyboard alone -----------------------------------------------------------------------------------------
@@ -137,6 +85,42 @@ def test_press_left_after_a_decision_shows_it_as_it_stands_now(page: Page, queue
     expect(page.locator(".what .chip.on")).to_have_text("Approved by ada")
 
 
+def test_press_left_twice_at_once_shows_no_photo_twice(page: Page, queue: list[AIMetadata]) -> None:
+    for number in (1, 2):
+        page.keyboard.press("a")
+        expect(title(page)).to_have_text(queue[number].photo.name)
+    all_saved(page, left=COUNT - 2)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    page.wait_for_load_state("networkidle")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    page.keyboard.press("ArrowLeft")
+    expect(title(page)).to_have_text(queue[0].photo.name)
+    for number in (1, 2):
+        page.keyboard.press("ArrowRight")
+        expect(title(page)).to_have_text(queue[number].photo.name)
+    assert states(queue)[:3] == ["approved", "approved", "unreviewed"]
+
+
+def test_press_left_and_go_on_at_once_stays_where_one_went(page: Page, queue: list[AIMetadata]) -> None:
+    saved(page, lambda: page.keyboard.press("a"))
+    held: list[Route] = []
+    page.route(re.compile("/review/cards.*of="), lambda route: held.append(route))
+    with page.expect_request(re.compile("/review/cards.*of=")):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("s")
+    expect(title(page)).to_have_text(queue[2].photo.name)
+    page.keyboard.press("ArrowLeft")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    with page.expect_response(re.compile("/review/cards.*of=")):
+        held[0].continue_()
+    page.keyboard.press("ArrowRight")
+
+    expect(title(page)).to_have_text(queue[2].photo.name)
+    assert states(queue)[:3] == ["approved", "unreviewed", "unreviewed"]
+
+
 def test_press_question_mark_shows_the_keys_which_then_decide_nothing(page: Page, queue: list[AIMetadata]) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
@@ -184,171 +168,6 @@ def test_take_a_side_fills_the_field_and_saves_nothing_yet(open_page: OpenPage, 
     assert (stands(queue[0]).ai_description, queue[0].ai_tags) == ("A heron.", ["heron", "reeds"])
 
 
-# --- Undo --------------------------------------------------------------------------------------------------------
-
-
-def test_press_u_undoes_the_last_decision_and_again_the_one_before(page: Page, queue: list[AIMetadata]) -> None:
-    saved(page, lambda: page.keyboard.press("a"))
-    page.keyboard.press("r")
-    saved(page, lambda: page.keyboard.press("1"))
-    expect(title(page)).to_have_text(queue[2].photo.name)
-    all_saved(page, left=COUNT - 2)
-    page.keyboard.press("u")
-    expect(title(page)).to_have_text(queue[1].photo.name)
-    expect(said(page)).to_have_text(f"Undone: “{queue[1].photo.name}” is as it was.")
-    assert states(queue)[:2] == ["approved", "unreviewed"]
-    page.keyboard.press("u")
-    expect(title(page)).to_have_text(queue[0].photo.name)
-    assert states(queue) == ["unreviewed"] * COUNT
-    page.keyboard.press("s")
-    expect(title(page)).to_have_text(queue[1].photo.name)  # the others come after it again
-
-
-def test_press_u_after_a_reload_still_undoes(page: Page, queue: list[AIMetadata]) -> None:
-    saved(page, lambda: page.keyboard.press("a"))
-    page.reload()
-    page.wait_for_load_state("networkidle")
-    page.keyboard.press("u")
-
-    expect(title(page)).to_have_text(queue[0].photo.name)
-    assert states(queue) == ["unreviewed"] * COUNT
-
-
-# --- When it is not saved ----------------------------------------------------------------------------------------
-
-
-def test_decide_while_the_server_cannot_be_reached_goes_on_and_saves_later(
-    open_page: OpenPage, queue: list[AIMetadata]
-) -> None:
-    page = review(open_page, queue, refusals=(503,))
-    busy = lambda route: route.fulfill(status=503, body="busy")  # noqa: E731
-    page.route(APPROVE, busy)
-    description(page).fill("Typed.")
-    page.keyboard.press("Escape")
-    page.keyboard.press("a")
-    expect(title(page)).to_have_text(queue[1].photo.name)
-    page.keyboard.press("a")
-    expect(title(page)).to_have_text(queue[2].photo.name)
-    expect(page.locator("#tray")).to_contain_text("2 decisions are not saved yet; nothing is lost.")
-    assert states(queue)[:2] == ["unreviewed", "unreviewed"]
-
-    page.unroute(APPROVE, busy)
-    page.get_by_role("button", name="Try now").click()
-
-    all_saved(page, left=COUNT - 2)
-    expect(page.locator("#tray")).to_be_empty()
-    assert states(queue)[:3] == ["approved", "approved", "unreviewed"]
-    assert queue[0].ai_description == "Typed."
-
-
-def test_leave_with_a_decision_unsaved_warns_and_sends_it_from_the_next_page(
-    open_page: OpenPage, queue: list[AIMetadata]
-) -> None:
-    page = review(open_page, queue, refusals=(503,))
-    busy = lambda route: route.fulfill(status=503, body="busy")  # noqa: E731
-    page.route(APPROVE, busy)
-    page.keyboard.press("a")
-    expect(page.locator("#tray")).to_contain_text("One decision is not saved yet")
-    warned: list[str] = []
-    page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.accept()))
-    page.get_by_role("link", name="Albums").click()
-    page.wait_for_url("**/albums/")
-    assert warned == ["beforeunload"]
-
-    page.unroute(APPROVE, busy)
-    saved(page, lambda: page.goto("/review/"))
-
-    assert states(queue)[:2] == ["approved", "unreviewed"]
-
-
-def test_undo_what_was_not_sent_yet_takes_it_back_unsent(open_page: OpenPage, queue: list[AIMetadata]) -> None:
-    page = review(open_page, queue, refusals=(503,))
-    page.route(APPROVE, lambda route: route.fulfill(status=503, body="busy"))
-    description(page).fill("Typed.")
-    page.keyboard.press("Escape")
-    page.keyboard.press("a")
-    expect(page.locator("#tray")).to_contain_text("One decision is not saved yet")
-    page.keyboard.press("u")
-
-    expect(title(page)).to_have_text(queue[0].photo.name)
-    expect(description(page)).to_have_value("Typed.")
-    assert Decision.objects.count() == 0
-
-
-def test_lose_a_race_lists_it_and_gives_the_text_back(open_page: OpenPage, queue: list[AIMetadata]) -> None:
-    grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
-    page = review(open_page, queue, refusals=(409,))
-    description(page).fill("My <own> text")
-    page.keyboard.press("Escape")
-    workflow.approve(queue[0], by=grace, version=1, changes={"ai_description": "Hers."})
-    page.keyboard.press("a")
-    expect(title(page)).to_have_text(queue[1].photo.name)  # at once, whatever comes of it
-    expect(page.locator("#tray")).to_contain_text("grace was faster")
-    assert stands(queue[0]).ai_description == "Hers."
-
-    page.get_by_role("button", name="Look at it").click()
-
-    expect(title(page)).to_have_text(queue[0].photo.name)
-    expect(description(page)).to_have_value("My <own> text")
-    expect(page.locator(".notice")).to_contain_text("with “Hers.”")
-    expect(page.locator("#tray")).to_be_empty()
-    saved(page, lambda: page.keyboard.press("a"))
-    assert stands(queue[0]).ai_description == "My <own> text"  # knowingly now
-
-
-def test_send_what_is_not_valid_comes_back_with_the_sentence_beside_its_field(
-    open_page: OpenPage, queue: list[AIMetadata]
-) -> None:
-    page = review(open_page, queue, refusals=(422,))
-    page.get_by_role("textbox", name="Title").fill("t" * 201)
-    page.keyboard.press("Escape")
-    page.keyboard.press("a")
-    expect(page.locator("#tray")).to_contain_text("at most 200 characters")
-    page.get_by_role("button", name="Look at it").click()
-
-    expect(page.get_by_role("textbox", name="Title")).to_have_value("t" * 201)
-    expect(page.locator(".errorlist")).to_contain_text("at most 200 characters")
-    assert states(queue) == ["unreviewed"] * COUNT
-
-
-def test_sign_in_again_in_another_tab_saves_what_was_decided_meanwhile(
-    open_page: OpenPage, queue: list[AIMetadata]
-) -> None:
-    owner = queue[0].photo.account.owner
-    owner.set_password("a long password")
-    owner.save()
-    page = review(open_page, queue, refusals=(403,))
-    description(page).fill("Typed while signed out.")
-    page.keyboard.press("Escape")
-    page.context.clear_cookies(name=re.compile("session"))
-    Session.objects.all().delete()
-    page.keyboard.press("a")
-    expect(title(page)).to_have_text(queue[1].photo.name)
-    expect(page.locator("#tray")).to_contain_text("You are signed out. One decision is not saved yet")
-    with page.context.expect_page() as opened:
-        page.get_by_role("link", name="Sign in").click()
-    tab = opened.value
-    tab.get_by_label("Username").fill(owner.username)
-    tab.get_by_label("Password").fill("a long password")
-    tab.get_by_role("button", name="Sign in").click()
-    tab.wait_for_url("**/review/**")
-    page.get_by_role("button", name="Try now").click()
-
-    all_saved(page, left=COUNT - 1)
-    expect(page.locator("#tray")).to_be_empty()
-    assert (stands(queue[0]).review_status, queue[0].ai_description) == ("approved", "Typed while signed out.")
-
-
-def test_press_a_twice_at_once_decides_on_two_photos_once_each(page: Page, queue: list[AIMetadata]) -> None:
-    page.keyboard.press("a")
-    page.keyboard.press("a")
-    expect(title(page)).to_have_text(queue[2].photo.name)
-    all_saved(page, left=COUNT - 2)
-
-    assert states(queue)[:3] == ["approved", "approved", "unreviewed"]
-    assert Decision.objects.count() == 2
-
-
 # --- Ahead -------------------------------------------------------------------------------------------------------
 
 
@@ -374,6 +193,51 @@ def test_go_on_holds_what_is_ready_and_lets_go_of_what_was_decided(page: Page, q
     held = set(ReviewClaim.objects.values_list("words", flat=True))
     assert queue[0].pk not in held
     assert {words.pk for words in queue[2:]} == held
+
+
+def test_type_on_a_photo_that_others_are_shown_by_now_keeps_it_in_the_row(
+    open_page: OpenPage, queue: list[AIMetadata]
+) -> None:
+    grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
+    page = review(open_page, queue, refusals=(503,))
+    page.route(CARDS, lambda route: route.fulfill(status=503, body="busy"))
+    for words in queue[1:4]:
+        page.keyboard.press("ArrowRight")
+        expect(title(page)).to_have_text(words.photo.name)
+    description(page).fill("Half a sentence")
+    page.keyboard.press("Escape")
+    page.unroute(CARDS)
+    ReviewClaim.objects.filter(words__in=[queue[3].pk, queue[4].pk]).update(user=grace)
+    with page.expect_response(CARDS):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#strip img").nth(3)).to_have_attribute("alt", queue[5].photo.name)  # the fourth one is dropped
+    page.keyboard.press("ArrowRight")
+
+    expect(title(page)).to_have_text(queue[3].photo.name)
+    expect(description(page)).to_have_value("Half a sentence")
+    page.keyboard.press("ArrowRight")
+    expect(title(page)).to_have_text(queue[5].photo.name)
+
+
+def test_go_on_keeps_no_pictures_of_what_was_decided_on(page: Page, queue: list[AIMetadata]) -> None:
+    page.evaluate(
+        """() => {
+            window.cards = [];
+            const replace = Element.prototype.replaceWith;
+            Element.prototype.replaceWith = function (...others) {
+                if (this.matches("[data-card]")) window.cards.push(new WeakRef(this));
+                return replace.apply(this, others);
+            };
+        }"""
+    )
+    for number in range(1, 7):
+        saved(page, lambda: page.keyboard.press("a"))
+        expect(title(page)).to_have_text(queue[number].photo.name)
+    all_saved(page, left=COUNT - 6)
+    page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+
+    assert page.evaluate("() => window.cards.filter((card) => card.deref()).length") <= 2
+    expect(page.locator("#strip img").first).to_have_attribute("alt", f"{queue[5].photo.name}: Approved")
 
 
 # --- Without JavaScript ------------------------------------------------------------------------------------------

@@ -442,6 +442,7 @@ def test_undo_takes_the_decision_back_and_shows_the_photo(
     if extra:
         answer = response.json()
         assert answer["undo"] == str(earlier.pk)  # pressed again, the one before
+        assert answer["undoes"] == other.photo.name
         assert f'data-words="{words.pk}"' in answer["card"]
     else:
         assert response["Location"] == f"{REVIEW}?photo={words.photo_id}"

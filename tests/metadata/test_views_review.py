@@ -330,6 +330,22 @@ def test_approve_behind_a_page_says_what_came_of_it_and_shows_nothing(
     assert "is approved" not in curator_client.get(REVIEW).text  # and nothing is left over for the next page to say
 
 
+@pytest.mark.parametrize("url", [approve_url, reject_url])
+def test_decide_from_a_page_of_somebody_who_was_signed_in_before_is_403_and_changes_nothing(
+    curator_client: Client, library_of_ada: Account, url: Any, enqueued: Enqueued
+):
+    words = waiting(library_of_ada)
+    sent = {**typed(words, description="Mine."), "reason": "Other", **BEHIND}
+
+    response = curator_client.post(url(words), {**sent, "by": library_of_ada.owner.pk})
+
+    assert response.status_code == 403
+    assert unchanged(words)
+    assert Decision.objects.count() == 0
+    grace = library_of_ada.memberships.get(user__username="grace").user
+    assert curator_client.post(url(words), {**sent, "by": grace.pk}).status_code == 200
+
+
 @pytest.mark.parametrize("extra", [{}, BEHIND])
 def test_approve_sent_twice_is_done_once_and_blames_nobody(
     curator_client: Client, library_of_ada: Account, enqueued: Enqueued, extra: dict[str, str]
