@@ -17,8 +17,10 @@ export async function ask(url, body) {
   }
   if (response.status >= 500 || response.status === 429) return { kind: "later", why: "The server is busy or restarting." };
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-  if (!isJson) return { kind: "other", status: response.status, text: await response.text() };
-  return { kind: response.ok ? "saved" : "refused", ...(await response.json()) };
+  const answer = await (isJson ? response.json() : response.text()).catch(() => null);
+  if (answer === null) return { kind: "later", why: "The answer was cut off." };
+  if (!isJson) return { kind: "other", status: response.status, text: answer };
+  return { kind: response.ok ? "saved" : "refused", ...answer };
 }
 
 /* Post what a form holds, as this page's person; once more where they have signed in again since the page was made. */

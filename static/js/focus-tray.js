@@ -4,7 +4,7 @@
 import { parse } from "./focus-deck.js";
 import { go } from "./focus-outbox.js";
 import { keep, kept } from "./focus-store.js";
-import { retype, without } from "./focus-typed.js";
+import { inWords, retype, without } from "./focus-typed.js";
 
 const tray = document.getElementById("tray");
 const refused = []; // {card, item}, and what brings the card again after a reload: its html and the fields typed in it
@@ -46,27 +46,29 @@ function look(entry) {
   else location.assign(card.dataset.url); // where it stays in the tray
 }
 
-/* A line for what was not saved, and a way to its card where there is one. */
+/* A line for what was not saved, and a way to its card; where there is none, what was sent, to be copied. */
 function list({ why, html, typed = {}, card }) {
   const entry = { why, html, typed, card: card ?? parse(html).cards[0] };
+  const act = entry.card ? button("Look at it", () => look(entry)) : button("Put it away", () => take(entry));
   if (!card && entry.card) retype(entry.card, typed);
-  entry.item = line(why, ...(entry.card ? [button("Look at it", () => look(entry))] : []));
+  if (entry.card) entry.card.dataset.why = why;
+  entry.item = line(why, act);
   tray.append(entry.item);
-  if (!entry.card) return;
-  entry.card.dataset.why = why;
   refused.push(entry);
   save();
 }
 
 /* The card that has waited longest to be looked at again; its line goes. */
 export function firstRefused() {
-  return refused.length ? take(refused[0]) : null;
+  const entry = refused.find(({ card }) => card);
+  return entry ? take(entry) : null;
 }
 
 document.addEventListener("outbox:refused", ({ detail: { entry, answer } }) => {
   const why = `“${entry.name}” was not saved. ${answer.said}`;
   if (answer.card) list({ why, html: answer.card, typed: without(entry.typed ?? {}, entry.kind) }); // what was sent is in it
-  else list({ why, html: entry.card?.outerHTML ?? "", typed: entry.typed, card: entry.card });
+  else if (entry.card) list({ why, html: entry.card.outerHTML, typed: entry.typed, card: entry.card });
+  else list({ why: why + inWords(entry.body), html: "" });
 });
 
 document.addEventListener("outbox:stuck", ({ detail: { count, why, signIn } }) => {

@@ -42,3 +42,10 @@ export function retype(card, fields) {
     }
   }
 }
+
+/* What was sent, to be copied where no card is left to show it: “A heron. · heron, reeds”. */
+export function inWords(body) {
+  const sent = new URLSearchParams(body);
+  const said = ["description", "tags", "note"].map((name) => sent.get(name)?.trim()).filter(Boolean);
+  return said.length ? ` What was sent: “${said.join(" · ")}”` : "";
+}

@@ -264,7 +264,7 @@ def test_send_what_is_not_valid_comes_back_with_the_sentence_beside_its_field(
 def test_sign_in_again_in_another_tab_saves_what_was_decided_meanwhile(
     open_page: OpenPage, queue: list[AIMetadata]
 ) -> None:
-    page = review(open_page, queue, refusals=(403,))
+    page = review(open_page, queue, refusals=(403, 503))
     description(page).fill("Typed while signed out.")
     page.keyboard.press("Escape")
     sign_out(page)
@@ -290,7 +290,7 @@ def test_sign_in_as_somebody_else_files_nothing_under_their_name_and_waits_for_t
 ) -> None:
     ada = queue[0].photo.account.owner
     grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
-    page = review(open_page, queue, refusals=(403,))
+    page = review(open_page, queue, refusals=(403, 503))
     sign_out(page)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("You are signed out.")
@@ -402,3 +402,46 @@ def test_leave_with_a_refused_text_keeps_it_for_the_next_page(open_page: OpenPag
     assert stands(queue[0]).ai_description == "Hers."
     saved(page, lambda: page.keyboard.press("a"))
     assert stands(queue[0]).ai_description == "My own text"
+
+
+def test_decide_and_get_half_an_answer_asks_again_and_saves_once(page: Page, queue: list[AIMetadata]) -> None:
+    answers = iter(["half", "whole", "whole"])
+
+    def answer(route: Route) -> None:
+        if next(answers) == "half":
+            route.fulfill(content_type="application/json", body='{"said": "x')
+        else:
+            route.continue_()
+
+    page.route(APPROVE, answer)
+    page.keyboard.press("a")
+    expect(page.locator("#tray")).to_contain_text("The answer was cut off. One decision is not saved yet")
+    all_saved(page, left=COUNT - 1)
+    expect(page.locator("#tray")).not_to_contain_text("not saved")
+    assert states(queue)[0] == "approved"
+    assert Decision.objects.count() == 1
+
+
+def test_lose_the_right_to_decide_before_it_is_saved_shows_what_was_typed(
+    open_page: OpenPage, queue: list[AIMetadata]
+) -> None:
+    grace = MembershipFactory(account=queue[0].photo.account, role="curator", user__username="grace")
+    page = open_page(user=grace.user, refusals=(403, 503))
+    page.goto("/review/")
+    page.wait_for_load_state("networkidle")
+    page.route(APPROVE, lambda route: route.fulfill(status=503))
+    description(page).fill("A heron among reeds.")
+    page.locator("[data-approve]").click()
+    expect(page.locator("#tray")).to_contain_text("busy or restarting")
+    grace.role = "viewer"
+    grace.save()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.unroute(APPROVE)
+    page.goto("/review/")
+    expect(page.locator("#tray")).to_contain_text("was not saved. The server would not take it (403).")
+    expect(page.locator("#tray")).to_contain_text("What was sent: “A heron among reeds.")
+    page.reload()
+    expect(page.locator("#tray")).to_contain_text("A heron among reeds.")
+    page.get_by_role("button", name="Put it away").click()
+    expect(page.locator("#tray")).to_be_empty()
+    assert not Decision.objects.exists()
