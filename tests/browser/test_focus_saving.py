@@ -264,7 +264,7 @@ def test_send_what_is_not_valid_comes_back_with_the_sentence_beside_its_field(
 def test_sign_in_again_in_another_tab_saves_what_was_decided_meanwhile(
     open_page: OpenPage, queue: list[AIMetadata]
 ) -> None:
-    page = review(open_page, queue, refusals=(403, 503))
+    page = review(open_page, queue, refusals=(403,))
     description(page).fill("Typed while signed out.")
     page.keyboard.press("Escape")
     sign_out(page)
@@ -290,7 +290,7 @@ def test_sign_in_as_somebody_else_files_nothing_under_their_name_and_waits_for_t
 ) -> None:
     ada = queue[0].photo.account.owner
     grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
-    page = review(open_page, queue, refusals=(403, 503))
+    page = review(open_page, queue, refusals=(403,))
     sign_out(page)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("You are signed out.")
