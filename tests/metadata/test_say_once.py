@@ -209,6 +209,7 @@ def test_approve_with_a_replaced_word_offers_it_on_the_next_page(
     assert "You wrote <b>cheetah</b> for <b>leopard</b>." in response.text
     assert f'hx-get="{url}"' in response.text
     assert f'<a href="{url}">' in response.text
+    assert '<div id="offer" aria-live="polite">' in response.text  # what comes later is announced
     assert not Decision.objects.filter(kind="replace_word").exists()
 
 
