@@ -28,6 +28,13 @@ DECISIONS_A_PAGE = 40
 STEPS = 50
 RELATED = ("account", "requested_by", "photo__photo__album")
 FIELDS = {**{name: label.lower() for name, label in history.LABELS.items()}, "review": "review"}
+# What of a filter is told by its value alone.
+NARROWED = {
+    "tag": "with the tag",
+    "category": "in the category",
+    "model": "described by",
+    "prompt": "described with the prompt",
+}
 # What the list can be narrowed to: name → label.
 SHOWS = {"": "Everybody’s", "mine": "Mine", "many": "Over many photos"}
 
@@ -42,10 +49,6 @@ class Told:
     who: str
     over: str
     url: str  # of the photo, where it is about one
-
-    @property
-    def mark(self) -> str:
-        return "idle" if self.decision.undo else self.card.mark
 
     @property
     def state(self) -> str:
@@ -192,7 +195,7 @@ def in_words(wanted: ReviewFilter, albums: dict[str, str]) -> str:
         f"taken from {wanted.after:%-d %b %Y}" if wanted.after else "",
         f"taken until {wanted.before:%-d %b %Y}" if wanted.before else "",
         f"in the lane “{AIMetadata.Lane(wanted.lane).label}”" if wanted.lane else "",
-        *(f"{name} “{value}”" for name in ("tag", "category", "model", "prompt") if (value := getattr(wanted, name))),
+        *(f"{words} “{value}”" for name, words in NARROWED.items() if (value := getattr(wanted, name))),
         f"with “{wanted.text}” in the words" if wanted.text else "",
     ]
     said = ", ".join(filter(None, parts))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEWS = datetime.timedelta(minutes=10)  # so long a decision that is over is still told of
 LATELY = datetime.timedelta(hours=12)
-MOST = 3  # cards on a page
+MOST = 3  # cards on a page of what is under way
 PARAMS = ("tag", "to", "old", "new")  # that sentences name
 Kind, Undo = Decision.Kind, Decision.Undo
 # What it does, and what it has done; {} is the number of photos.
@@ -68,6 +68,13 @@ class DecisionCard(RunCard):
     def is_moving(self) -> bool:
         """Whether its figures change by themselves."""
         return self.is_undoing or self.is_active
+
+    @property
+    def mark(self) -> str:
+        """What was undone is neither good nor bad any more."""
+        decision = self.run
+        assert isinstance(decision, Decision)
+        return "idle" if decision.undo else super().mark
 
     @property
     def asks_again_after(self) -> int | None:
@@ -147,9 +154,12 @@ def _undo_figures(decision: Decision) -> str:
 
 
 def current(user: User, accounts: Collection[int]) -> list[DecisionCard]:
-    """The decisions over a filter in these libraries that are under way, and the person's own that have just ended."""
-    news = Q(requested_by=user, finished_at__gte=timezone.now() - NEWS) | Q(state__in=ACTIVE)
-    rows = list(_lately(accounts).filter(news, photo=None).exclude(filter={})[:MOST])
+    """The decisions over a filter in these libraries that are under way, and the person's own that ended last, if that
+    was just now and it still stands."""
+    over_filters = _lately(accounts).filter(photo=None).exclude(filter={})
+    news = Q(requested_by=user, finished_at__gte=timezone.now() - NEWS, undo=Undo.NO)
+    ended = over_filters.filter(news).exclude(state__in=ACTIVE)[:1]
+    rows = [*over_filters.filter(state__in=ACTIVE)[:MOST], *ended]
     changeable = set(
         Decision.objects.changeable_by(user).filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
     )

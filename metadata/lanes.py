@@ -48,7 +48,7 @@ DOUBTS: dict[str, Doubt] = {
     "guesses": Doubt(READ, "The words guess."),
     "says_picture": Doubt(READ, "The words say “photo of” or the like."),
     "not_allowed": Doubt(READ, "A tag is not among the allowed ones."),
-    "caption_differs": Doubt(READ, "SmugMug's caption says something else."),
+    "caption_differs": Doubt(READ, "SmugMug’s caption says something else."),
 }
 
 # What words should not hold, and the doubt that it raises.

@@ -35,6 +35,13 @@ class Outlook:
     tags: list[tuple[str, int]] = field(default_factory=list)
 
     @property
+    def heading(self) -> str:
+        """`Approve all 12,480 that match`, `Tags of the one that matches`."""
+        if not self.total:
+            return "Nothing matches"
+        return f"{ACTS[self.act]}{' of' * (self.act == 'tags')} {all_that_match(self.total)}"
+
+    @property
     def sentences(self) -> list[tuple[str, str]]:
         """(mark, sentence), the most important first."""
         told = {"approve": self._of_approving, "reject": self._of_rejecting, "tags": self._of_tags}[self.act]()
@@ -48,14 +55,21 @@ class Outlook:
         return told + ([("idle", f"{count(left, 'photo')} without a description will be left.")] if left else [])
 
     def _of_rejecting(self) -> list[tuple[str, str]]:
-        return [("bad", f"{count(self.concerned, 'photo')} will be rejected. Their words are kept."), *self._so_far]
+        whose = "Its" if self.concerned == 1 else "Their"
+        return [("bad", f"{count(self.concerned, 'photo')} will be rejected. {whose} words are kept."), *self._so_far]
 
     def _of_tags(self) -> list[tuple[str, str]]:
         return [("good", "Only the tag changes; what was decided about a photo stays."), *self._so_far]
 
     @property
     def _so_far(self) -> list[tuple[str, str]]:
-        return [("wait", f"{count(self.approved, 'photo')} of them are approved now.")] if self.approved else []
+        are = "is" if self.approved == 1 else "are"
+        return [("wait", f"{count(self.approved, 'photo')} of them {are} approved now.")] if self.approved else []
+
+
+def all_that_match(found: int, *, is_capped: bool = False) -> str:
+    """`all 12,480 that match`, with a + where there are more; `the one that matches`."""
+    return "the one that matches" if found == 1 else f"all {found:,}{'+' * is_capped} that match"
 
 
 def look(accounts: Iterable[Account], wanted: ReviewFilter, act: str, *, user: User) -> Outlook:

@@ -145,4 +145,5 @@ def _who_was_faster(words: AIMetadata) -> str:
     last = words.history.order_by("-version").first()
     who = last.author if last else "Somebody"
     what = words.get_review_status_display().lower()
-    return f"{who} was faster: the photo is now “{what}”, with “{words.ai_description}”. Your text was not saved."
+    stop = "." * (not words.ai_description.endswith((".", "!", "?", "…")))
+    return f"{who} was faster: the photo is now “{what}”, with “{words.ai_description}”{stop} Your text was not saved."

@@ -102,7 +102,7 @@ def _page(
     albums = {str(album.pk): str(album) for album in named}
     context = {
         "here": "review",
-        "heading": f"{ACTS[act]} all {looked.total:,} that match" if act != "tags" else f"Tags of all {looked.total:,}",
+        "heading": looked.heading,
         "over": decided.in_words(wanted, albums),
         "libraries": [str(account) for account in accounts],
         "acts": [(label, _address("confirm_all", wanted, do=name), name == act) for name, label in ACTS.items()],

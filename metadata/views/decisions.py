@@ -82,12 +82,13 @@ def undo(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 
 def _tell_of_undo(request: SignedInRequest, found: Decision) -> None:
+    title = decided.told([found], user=request.user)[0].title
     if found.undo != Decision.Undo.DONE:
         messages.success(request, "It is being taken back, from the first photo to the last.")
     elif found.undo_kept:
-        messages.warning(request, f"Undone, but for {found.undo_kept:,}: somebody has changed their words since.")
+        messages.warning(request, f"{title}, but for {found.undo_kept:,}: somebody has changed the words since.")
     else:
-        messages.success(request, "Undone.")
+        messages.success(request, f"{title}.")
 
 
 @require_POST

@@ -163,7 +163,7 @@ def form_of(request: SignedInRequest, wanted: ReviewFilter) -> FilterForm:
     _offer(form, "prompt", [(str(prompt), str(prompt)) for prompt in prompts[:MOST_CHOICES]])
     _offer(form, "lane", AIMetadata.Lane.choices)
     form.fields["status"].widget = forms.Select(choices=Status.choices, attrs={"class": "select"})
-    order = [("", "As the page does"), *Order.choices]
+    order = [("", "The page’s own"), *Order.choices]
     form.fields["order"].widget = forms.Select(choices=order, attrs={"class": "select"})
     return form
 

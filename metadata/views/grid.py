@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from metadata import bulk, decision_cards, queue, tiles
+from metadata import bulk, decision_cards, outlook, queue, tiles
 from metadata.forms import REASONS
 from metadata.forms_grid import Kind, PageForm, ReasonForm, TagForm
 from metadata.forms_review import Status
@@ -74,7 +74,8 @@ def count(request: SignedInRequest) -> HttpResponse:
     """How many match, for the button that is about all of them; loaded after the page."""
     wanted, _ = ReviewFilter.read(request.GET)
     found, is_capped = queue.count(request.user, wanted)
-    return HttpResponse(f"All {found:,}{'+' * is_capped} that match…", content_type="text/plain; charset=utf-8")
+    said = outlook.all_that_match(found, is_capped=is_capped).capitalize()
+    return HttpResponse(f"{said}…", content_type="text/plain; charset=utf-8")
 
 
 @require_POST

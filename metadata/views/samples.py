@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from metadata import decision_cards, library, queue, sampling
@@ -151,6 +152,7 @@ def _goals(population: int) -> list[Goal]:
 
 
 @require_GET
+@never_cache  # “Back” would bring a photo that has been judged
 def sample(request: SignedInRequest, pk: int) -> HttpResponse:
     """The next photo of the sample; where all have been looked at, what they say."""
     return _page(request, _changeable(request, pk))
@@ -275,7 +277,7 @@ def _new_url(wanted: ReviewFilter) -> str:
 
 
 def in_words(user: User, filters: list[ReviewFilter]) -> list[str]:
-    """What each filter finds, to read: “Must look · Album: Zoo”. One query, for the names of albums."""
+    """What each filter finds, to read: “Lane: Must look · Album: Zoo”. One query, for the names of albums."""
     wanted = {each.album for each in filters if each.album}
     titles = dict(Album.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", "title")) if wanted else {}
     return [_in_words(each, titles) for each in filters]
@@ -285,6 +287,6 @@ def _in_words(wanted: ReviewFilter, titles: dict[Any, str]) -> str:
     values = {name: str(getattr(wanted, name) or "") for name in LABELS if name != "account"}
     if wanted.album:
         values["album"] = titles.get(wanted.album, "unknown")
-    parts = [str(AIMetadata.Lane(wanted.lane).label)] if wanted.lane else []
+    parts = [f"Lane: {AIMetadata.Lane(wanted.lane).label}"] if wanted.lane else []
     parts += [f"{LABELS[name]}: {value}" for name, value in values.items() if value]
-    return " · ".join(parts) or "Everything that waits"
+    return " · ".join(parts) or "All that wait"

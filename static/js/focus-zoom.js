@@ -1,5 +1,7 @@
 /* [data-zoom] and a click on the photo show all of it, or every pixel; then it is moved by dragging and by the arrows. */
 
+import { FIELDS } from "./fields.js";
+
 const STEP = 120; // CSS pixels an arrow moves the photo by
 const LEAST = 1.6; // times as wide as the whole picture was
 const figure = () => document.querySelector("#focus [data-pan]");
@@ -31,9 +33,22 @@ function toggle({ x = 0.5, y = 0.5 } = {}) {
   const fitting = image.clientWidth;
   const on = box.classList.toggle("zoomed");
   image.style.width = on ? `${Math.max(pixels(image), LEAST * fitting)}px` : "";
+  reach(box, on);
   if (!on) return;
   box.scrollTo(x * image.clientWidth - box.clientWidth / 2, y * image.clientHeight - box.clientHeight / 2);
   full(image);
+}
+
+/* What scrolls is reached by Tab, and says what it is. */
+function reach(box, on) {
+  if (on) {
+    box.tabIndex = 0;
+    box.setAttribute("aria-label", "Photo, zoomed: the arrows move it");
+  } else {
+    const had = box.contains(document.activeElement);
+    for (const name of ["tabindex", "aria-label"]) box.removeAttribute(name);
+    if (had) document.querySelector("#focus h1").focus({ preventScroll: true });
+  }
 }
 
 document.addEventListener("click", (event) => {
@@ -73,7 +88,7 @@ document.addEventListener(
   "keydown",
   (event) => {
     const box = figure();
-    const types = event.target.closest?.("input, textarea, select");
+    const types = event.target.closest?.(FIELDS);
     if (!box?.classList.contains("zoomed") || types || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") toggle();
     else if (MOVES[event.key]) box.scrollBy(...MOVES[event.key]);

@@ -1,6 +1,9 @@
 /* [data-grid]: tiles are marked by click, Space, X, ranges with Shift, all with Ctrl+A; the buttons say what they
    will do. The check boxes stay the truth and are what is submitted. */
 
+import { FIELDS } from "./fields.js";
+import { openMenu } from "./menu.js";
+
 let anchor = null; // where a range begins
 let before = null; // what was marked when it began
 
@@ -15,9 +18,12 @@ function tell({ aloud }) {
   if (!form()) return;
   const all = boxes();
   const marked = all.filter((box) => box.checked);
-  const open = all.filter((box) => !box.checked && "waits" in box.dataset).length;
-  const left = all.filter((box) => box.checked && "waits" in box.dataset).length;
-  write("approve", left ? `Approve ${open}, leave ${left}` : `Approve ${open}`);
+  const waiting = all.filter((box) => "waits" in box.dataset);
+  const chosen = waiting.filter((box) => !box.checked);
+  const open = chosen.reduce((sum, box) => sum + Number(box.dataset.frames), 0); // of bursts, all frames
+  const left = waiting.length - chosen.length;
+  const shown = open > chosen.length ? ` (${chosen.length} shown)` : "";
+  write("approve", `Approve ${open}${shown}${left ? `, leave ${left}` : ""}`);
   write("marked", marked.length ? `${marked.length} of ${all.length} marked` : `${all.length} on this page`);
   write("reject", marked.length ? `Reject ${marked.length} marked` : "Reject marked");
   write("about", marked.length ? `of the ${marked.length} marked` : `of all ${all.length} on this page`);
@@ -67,8 +73,7 @@ function press(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const types = event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
-  if (form() && !types) press(event);
+  if (form() && !openMenu() && !event.target.closest?.(FIELDS)) press(event);
 });
 
 document.addEventListener("click", (event) => {
@@ -77,6 +82,11 @@ document.addEventListener("click", (event) => {
   event.preventDefault(); // else the box would be toggled too
   box.focus();
   setTimeout(() => extend(box)); // a box that was clicked itself is put back only after this event
+});
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-needs=marked][aria-disabled=true]")) return;
+  for (const name of ["marked", "aloud"]) write(name, "Mark what to reject first");
 });
 
 document.addEventListener("mousedown", (event) => {

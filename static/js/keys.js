@@ -1,12 +1,13 @@
 /* One key, one action: [data-key="a"] is clicked, [data-focus-key="e"] gets the focus. Escape leaves a field.
-   Only what is visible answers, so a key inside a closed popover sleeps until the popover is open; and while a dialog
-   is open, only what is in it. */
+   Only what is visible answers, so a key inside a closed popover sleeps until the popover is open; and while a dialog or
+   a menu is open, only what is in it: a letter meant for its field decides nothing behind it. */
 
-const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
+import { FIELDS } from "./fields.js";
+import { openMenu, toggle } from "./menu.js";
 
 function visible(attribute, key) {
-  const dialog = document.querySelector("[role=dialog]:popover-open");
-  const matches = (dialog ?? document).querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`);
+  const place = document.querySelector("[role=dialog]:popover-open") ?? openMenu() ?? document;
+  const matches = place.querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`);
   return [...matches].find((element) => element.checkVisibility() && !element.disabled);
 }
 
@@ -15,7 +16,8 @@ function press(event) {
   const target = visible("data-key", key);
   if (target) {
     event.preventDefault();
-    target.click();
+    if (target.matches("[data-menu] > summary")) toggle(target);
+    else target.click();
     return;
   }
   const field = visible("data-focus-key", key);

@@ -1,7 +1,9 @@
 /* Judging a sample: [data-also-key="1"] is clicked by a second key beside its data-key, and <link data-prefetch href="…">
    names the images of the photos that come next; each is fetched once. */
 
-const FIELDS = "input, textarea, select, [contenteditable]";
+import { FIELDS } from "./fields.js";
+import { openMenu } from "./menu.js";
+
 const fetched = new Set();
 
 function prefetch(address) {
@@ -12,7 +14,7 @@ function prefetch(address) {
 
 document.addEventListener("keydown", (event) => {
   const held = event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing;
-  if (held || event.defaultPrevented || !(event.target instanceof Element) || event.target.closest(FIELDS)) return;
+  if (held || event.defaultPrevented || !(event.target instanceof Element) || event.target.closest(FIELDS) || openMenu()) return;
   const button = document.querySelector(`[data-also-key="${CSS.escape(event.key)}"]`);
   if (!button || button.disabled || !button.checkVisibility()) return;
   event.preventDefault();

@@ -187,7 +187,6 @@ def test_tags_of_the_marked_are_counted_and_changed_by_keyboard(page: Page, rows
 
 def test_a_tag_that_is_begun_is_completed_and_added_only_when_asked(page: Page, rows: list[AIMetadata]) -> None:
     page.keyboard.press("t")
-    page.keyboard.press("g")
     field = page.locator("#add")
     expect(field).to_be_focused()
     page.keyboard.type("se")
@@ -204,11 +203,87 @@ def test_a_tag_that_is_begun_is_completed_and_added_only_when_asked(page: Page, 
 
 def test_type_into_a_field_writes_and_marks_nothing(page: Page, rows: list[AIMetadata]) -> None:
     page.keyboard.press("t")
-    page.get_by_label("Add", exact=True).press_sequentially("xa")
+    page.keyboard.type("xa")
     page.keyboard.press("Control+a")
     assert marked(page) == []
     expect(page.get_by_label("Add", exact=True)).to_have_value("xa")
     assert approved(rows) == []
+
+
+def test_escape_closes_the_tags_and_leads_back_to_the_tile(page: Page, rows: list[AIMetadata]) -> None:
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("t")
+    expect(page.locator("#add")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#add")).to_be_hidden()
+    expect(box(page, 1)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    assert marked(page) == [2]
+    assert approved(rows) == []
+
+
+def test_escape_on_a_tile_closes_the_menu_that_is_open(page: Page) -> None:
+    page.locator("details:has(#add)").evaluate("menu => menu.open = true")
+    expect(box(page, 0)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#add")).to_be_hidden()
+    expect(box(page, 0)).to_be_focused()
+
+
+def test_letters_while_the_reasons_are_open_neither_mark_nor_approve(page: Page, rows: list[AIMetadata]) -> None:
+    page.keyboard.press("x")
+    page.keyboard.press("r")
+    for key in ("x", "a", "t", "Control+a"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Invented details")).to_be_visible()
+    assert marked(page) == [0]
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Anything to add?")).to_be_focused()
+    page.keyboard.type("blurred")
+    page.keyboard.press("Escape")
+    page.keyboard.press("5")
+    expect(page.get_by_text("1 photo rejected.")).to_be_visible()
+    rows[0].refresh_from_db()
+    assert rows[0].rejection_reason == "Other: blurred"
+    assert approved(rows) == []
+
+
+def test_r_without_a_mark_opens_nothing_and_says_why(page: Page, rows: list[AIMetadata]) -> None:
+    page.keyboard.press("r")
+    expect(page.get_by_role("status").filter(has_text="Mark what to reject first")).to_have_count(1)
+    expect(page.get_by_role("button", name="Invented details")).to_be_hidden()
+    expect(box(page, 0)).to_be_focused()
+    page.locator("summary", has_text="Reject marked").click()
+    expect(page.get_by_role("button", name="Invented details")).to_be_hidden()
+
+
+def test_the_button_counts_every_frame_of_the_bursts_on_the_page(page: Page, rows: list[AIMetadata]) -> None:
+    AIMetadata.objects.filter(pk__in=[row.pk for row in rows[:3]]).update(stack=rows[0].pk)
+    page.reload()
+    expect(page.locator("[data-tile]")).to_have_count(NUMBER - 2)
+    expect(page.get_by_role("button", name=f"Approve {NUMBER} ({NUMBER - 2} shown)")).to_be_visible()
+    tile(page, 0).click()
+    expect(page.get_by_role("button", name="Approve 7, leave 1")).to_be_visible()
+    tile(page, 0).click()
+    page.get_by_role("button", name=f"Approve {NUMBER}").click()
+    expect(page.get_by_text(f"{NUMBER} photos approved.")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (360, 640), (720, 450)])
+def test_the_dock_covers_neither_the_cursor_nor_the_tags(page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.keyboard.press("End")
+    for place in range(NUMBER - 1):
+        page.keyboard.press("ArrowLeft")
+        covered = page.evaluate(
+            """() => document.activeElement.closest('li').getBoundingClientRect().bottom
+                > document.querySelector('.dock').getBoundingClientRect().top"""
+        )
+        assert not covered, place
+    page.keyboard.press("t")
+    expect(page.locator("#add")).to_be_in_viewport(ratio=1)
+    assert page.locator(".pop:visible").evaluate("pop => pop.getBoundingClientRect().top") >= 0
 
 
 # --- Fingers, and no JavaScript --------------------------------------------------------------------------------
@@ -226,6 +301,27 @@ def test_tap_marks_and_a_long_press_opens(open_page: OpenPage, mirrored: Account
     finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
     page.wait_for_url(f"**/review/?photo={rows[0].photo_id}")
     assert approved(rows) == []
+
+
+def test_what_fingers_meet_in_the_grid_is_large_enough(
+    open_page: OpenPage, mirrored: Account, rows: list[AIMetadata]
+) -> None:
+    page = open_page(user=mirrored.owner, viewport=TELEPHONE, has_touch=True, is_mobile=True)
+    page.goto("/review/grid/")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('.dock .btn, .shot .open')]
+            .filter((each) => each.checkVisibility() && each.getBoundingClientRect().height < 44)
+            .map((each) => each.outerHTML.slice(0, 90))"""
+    )
+    assert small == []
+    expect(page.get_by_text("a long press opens")).to_be_visible()
+    expect(page.locator("kbd").first).to_be_hidden()
+
+
+def test_a_narrow_window_at_a_desk_still_shows_the_keys(page: Page) -> None:
+    page.set_viewport_size({"width": 720, "height": 450})
+    expect(page.get_by_role("button", name=f"Approve {NUMBER}").locator("kbd")).to_be_visible()
+    expect(page.get_by_text("a long press opens")).to_be_hidden()
 
 
 def test_approve_reject_and_tag_as_plain_forms(open_page: OpenPage, mirrored: Account, rows: list[AIMetadata]) -> None:

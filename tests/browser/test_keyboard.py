@@ -84,6 +84,64 @@ def test_press_escape_closes_the_reasons_and_decides_nothing(page: Page, queue: 
     assert stands(queue[0]).review_status == "unreviewed"
 
 
+def test_press_g_and_type_writes_the_note_and_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("g")
+    note = page.get_by_role("textbox", name="What should the model know?")
+    expect(note).to_be_focused()
+    page.keyboard.type("A heron")
+    expect(note).to_have_value("A heron")
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    expect(title(page)).to_be_focused()
+    expect(title(page)).to_have_text(queue[0].photo.name)
+    assert {stands(words).review_status for words in queue} == {"unreviewed"}
+
+
+def test_press_letters_while_the_reasons_are_open_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("r")
+    for key in ("a", "s", "g", "e"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Invented details")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("textbox", name="Anything to add?")).to_be_focused()
+    page.keyboard.type("blurred")
+    page.keyboard.press("Escape")
+    press_and_save(page, "5")
+    expect(title(page)).to_have_text(queue[1].photo.name)
+    assert (stands(queue[0]).review_status, queue[0].rejection_reason) == ("rejected", "Other: blurred")
+
+
+def test_press_f_leads_into_the_filter_and_escape_back(page: Page, queue: list[AIMetadata]) -> None:
+    page.keyboard.press("f")
+    expect(page.get_by_label("Text", exact=True)).to_be_focused()
+    page.keyboard.type("a")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Album", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Text", exact=True)).to_be_hidden()
+    expect(title(page)).to_be_focused()
+    assert stands(queue[0]).review_status == "unreviewed"
+
+
+def test_press_question_mark_leads_into_the_help_and_escape_back(page: Page) -> None:
+    page.set_viewport_size({"width": 720, "height": 450})  # a desk's window at 200 %
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys").get_by_role("button", name="Close")).to_be_focused()
+    expect(page.get_by_role("dialog", name="Keys")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    expect(title(page)).to_be_focused()
+
+
+def test_a_zoomed_photo_is_reached_by_tab_and_says_what_it_is(page: Page) -> None:
+    page.keyboard.press("z")
+    photo = page.get_by_role("figure", name="Photo, zoomed: the arrows move it")
+    expect(photo).to_have_attribute("tabindex", "0")
+    photo.focus()
+    page.keyboard.press("z")
+    expect(page.locator("[data-pan]")).not_to_have_attribute("tabindex", "0")
+    expect(title(page)).to_be_focused()
+
+
 def test_press_s_skips_to_the_next_and_decides_nothing(page: Page, queue: list[AIMetadata]) -> None:
     page.keyboard.press("s")
     expect(title(page)).to_have_text(queue[1].photo.name)
@@ -102,6 +160,15 @@ def test_edit_tags_by_keyboard_saves_what_the_chips_show(page: Page, queue: list
     press_and_save(page, "a")
     expect(title(page)).to_have_text(queue[1].photo.name)
     assert stands(queue[0]).ai_tags == ["cat", "harbour", "wall"]
+
+
+def test_take_a_frame_out_of_its_burst_leaves_the_focus_on_the_heading(page: Page, queue: list[AIMetadata]) -> None:
+    AIMetadata.objects.filter(pk__in=[frame.pk for frame in queue[:3]]).update(stack=queue[0].pk)
+    page.goto(f"/review/{queue[0].pk}/stack")
+    page.get_by_role("button", name=f"Take out {queue[2].photo.name}").press("Enter")
+    expect(title(page)).to_have_text("No burst")  # the others do not look alike
+    expect(title(page)).to_be_focused()
+    assert stands(queue[0]).review_status == "unreviewed"
 
 
 def test_take_the_skip_link_moves_past_the_navigation(page: Page) -> None:

@@ -142,7 +142,7 @@ def test_show_any_page_has_no_fault_that_axe_finds_and_fits_a_telephone(
         page.goto(address)
         found += faults(page)
     page.goto("/review/")
-    for key in ("r", "g", "?", "f"):
+    for key in ("z", "r", "g", "?", "f"):
         page.keyboard.press(key)
         found += faults(page)
         page.keyboard.press("Escape")
@@ -202,6 +202,19 @@ def test_choose_the_dark_theme_darkens_every_page_whatever_the_system_wishes(
     dark = background(page)
     page.goto("/")
     assert background(page) == dark != light
+
+
+def test_forced_colours_still_show_where_one_is_and_what_was_decided(open_page: OpenPage, worked_on: Account) -> None:
+    page = open_page(user=worked_on.owner, forced_colors="active")
+    page.goto("/review/")
+    look = "link => getComputedStyle(link).backgroundColor"
+    here, elsewhere = page.get_by_role("link", name="Focus"), page.get_by_role("link", name="Grid")
+    assert here.evaluate(look) != elsewhere.evaluate(look)
+    assert page.locator("meter").first.evaluate("meter => getComputedStyle(meter).borderTopStyle") == "solid"
+    page.keyboard.press("a")
+    expect(page.locator("#strip .good")).to_have_count(1)
+    glyph = page.locator("#strip .good").evaluate("item => getComputedStyle(item, '::after').content")
+    assert "✓" in glyph
 
 
 def background(page: Page) -> str:

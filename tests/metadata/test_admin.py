@@ -175,7 +175,7 @@ def test_edit_words_when_somebody_was_faster_says_who_and_changes_nothing(
 
     assert response.redirect_chain == [(change_url(words), 302)]
     assert [str(message) for message in response.context["messages"]] == [
-        "ada was faster: the photo is now “approved”, with “Hers.”. Your text was not saved."
+        "ada was faster: the photo is now “approved”, with “Hers.” Your text was not saved."
     ]
     words = AIMetadata.objects.get()
     assert (words.ai_title, words.ai_description, words.approved_by) == ("A cat", "Hers.", "user:ada")

@@ -115,6 +115,15 @@ def test_offer_page_says_how_many_and_has_a_button(
     assert "<html" not in part.text
 
 
+def test_offer_of_one_photo_speaks_of_one(owner_client: Client, library_of_ada: Account, leopards: list[AIMetadata]):
+    AIMetadata.objects.filter(pk__in=[each.pk for each in leopards[1:]]).update(review_status="rejected")
+
+    page = owner_client.get(OFFER, offer_of(library_of_ada)).text
+
+    assert "1</span> more waits with that word." in page
+    assert "Replace it in that one" in page
+
+
 def test_offer_of_a_word_that_stands_nowhere_else_is_empty(owner_client: Client, library_of_ada: Account):
     page = owner_client.get(OFFER, offer_of(library_of_ada))
     part = owner_client.get(OFFER, offer_of(library_of_ada), headers=HTMX)
@@ -200,6 +209,7 @@ def test_approve_with_a_replaced_word_offers_it_on_the_next_page(
     assert "You wrote <b>cheetah</b> for <b>leopard</b>." in response.text
     assert f'hx-get="{url}"' in response.text
     assert f'<a href="{url}">' in response.text
+    assert '<div id="offer" aria-live="polite">' in response.text  # what comes later is announced
     assert not Decision.objects.filter(kind="replace_word").exists()
 
 

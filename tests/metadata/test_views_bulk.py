@@ -66,6 +66,34 @@ def test_confirm_of_a_filter_is_about_it_alone(curator_client: Client, library_o
     assert "Wrong subject" in page
 
 
+@pytest.mark.parametrize(
+    ("act", "heading", "sentence"),
+    [
+        ("approve", "Approve the one that matches", "1 photo will be approved, with the words as they stand now."),
+        ("reject", "Reject the one that matches", "1 photo will be rejected. Its words are kept."),
+        ("tags", "Tags of the one that matches", "Its tags"),
+    ],
+)
+def test_confirm_of_one_photo_speaks_of_one(
+    curator_client: Client, library_of_ada: Account, act: str, heading: str, sentence: str
+):
+    waiting(library_of_ada)
+
+    page = curator_client.get(CONFIRM, {"do": act}).text
+
+    assert f"{heading}</h1>" in page
+    assert sentence in page
+    assert "all 1 " not in page.lower()
+
+
+def test_confirm_of_nothing_says_so(curator_client: Client, library_of_ada: Account):
+    page = curator_client.get(CONFIRM, {"tag": "nowhere"}).text
+
+    assert "Nothing matches</h1>" in page
+    assert "All that wait with the tag “nowhere”" in page
+    assert "all 0 " not in page.lower()
+
+
 def test_confirm_tags_counts_them_over_all_that_match(curator_client: Client, library_of_ada: Account):
     waiting(library_of_ada, 31, ai_tags=["beach"])
     waiting(library_of_ada, 9, ai_tags=["sea"])

@@ -75,7 +75,7 @@ def test_decisions_tell_who_decided_what_over_which_photos(
     assert "All that wait" in third
     assert "somebody who has left" in third
     assert "1,234 photos approved" in second
-    assert "All that wait in “Zoo”, in the lane “Glance”, tag “&lt;cat&gt;”" in second
+    assert "All that wait in “Zoo”, in the lane “Glance”, with the tag “&lt;cat&gt;”" in second
     assert " ada just now" in second
     assert f"“{words.photo.name}” rejected: Too vague" in first
     assert "Zoo zoe" in first
@@ -260,7 +260,7 @@ def test_undo_takes_back_from_the_list_after_signing_in_again(
     response = owner_client.post(button, {"next": f"{LIST}?show=mine"}, follow=True)
 
     assert response.redirect_chain == [(f"{LIST}?show=mine", 302)]
-    assert "Undone." in response.text
+    assert f"Undone: “{words.photo.name}” approved." in response.text
     assert (now(words).review_status, now(words).ai_title) == ("unreviewed", "A cat")
     assert "Undone: " in lines(response)[0]
     assert re.findall(r'/undo"', response.text) == []
@@ -276,12 +276,22 @@ def test_undo_names_what_was_kept_and_who_had_changed_it(
 
     response = owner_client.post(page_of(decision, "undo"), follow=True)
 
-    assert "Undone, but for 1: somebody has changed their words since." in response.text
+    assert "Undone: “wall” added to 2 photos, but for 1: somebody has changed the words since." in response.text
     kept = response.text.partition("Kept by the undo")[2].partition("</section>")[0]
     assert f">{words.photo.name}</a> <span>tags: zoe has changed that since.</span>" in kept
     assert other.photo.name not in kept
     assert now(words).ai_tags == ["hers"]
     assert now(other).ai_tags == ["cat", "grey"]
+
+
+def test_what_was_undone_is_marked_neither_good_nor_bad(viewer_client: Client, library_of_ada: Account):
+    undone = DecisionFactory(account=library_of_ada, changed=2, undone=2, undo="done")
+
+    for address in (LIST, page_of(undone)):
+        page = viewer_client.get(address).text
+        assert "Undone: 2 photos approved" in page
+        assert 'class="mark idle"' in page
+        assert 'class="mark good"' not in page
 
 
 def test_undo_twice_tells_who_was_faster(

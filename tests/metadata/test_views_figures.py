@@ -61,7 +61,7 @@ def test_figures_tell_pace_shares_and_reasons(owner_client: Client, decide: Any)
     assert "50 %" in page
     assert rows(page, "pace")[0].startswith("ada 3 decisions 3 photos")
     assert rows(page, "by-prompt") == [
-        "Default 1 2 decided 50 % untouched 1 words edited 0 rejected",
+        "Default 1 2 decided 50 % untouched 1 word edited 0 rejected",
         "&lt;b&gt;Two 1 decided none approved none edited 1 rejected Too vague 1",
     ]
     assert rows(page, "by-model")[0].startswith("fake-1 3 decided 50 % untouched")

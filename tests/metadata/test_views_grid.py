@@ -8,13 +8,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from metadata import stacks, workflow
 from metadata.models import AIMetadata, Decision, MetadataHistory
 from smugmug.models import Account
 from tests.conftest import HTMX
-from tests.factories import AccountFactory, AIMetadataFactory, AlbumFactory, PhotoFactory, UserFactory
+from tests.factories import (
+    AccountFactory,
+    AIMetadataFactory,
+    AlbumFactory,
+    DecisionFactory,
+    PhotoFactory,
+    UserFactory,
+)
 from tests.metadata.conftest import count_queries
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +217,30 @@ def test_count_tells_how_many_match(curator_client: Client, library_of_ada: Acco
     waiting(AccountFactory(), 2)
 
     assert curator_client.get("/review/grid/count").text == "All 3 that match…"
+
+
+def test_count_of_one_speaks_of_one(curator_client: Client, library_of_ada: Account):
+    waiting(library_of_ada)
+
+    assert curator_client.get("/review/grid/count").text == "The one that matches…"
+
+
+def test_grid_tells_of_what_is_under_way_and_of_the_last_that_stands(curator_client: Client, library_of_ada: Account):
+    done = {"changed": 5, "finished_at": timezone.now(), "requested_by": User.objects.get(username="grace")}
+    DecisionFactory(account=library_of_ada, kind="reject", params={"reason": "Other"}, **done)
+    DecisionFactory(account=library_of_ada, **done)
+    DecisionFactory(account=library_of_ada, kind="add_tag", params={"tag": "sea"}, undo="done", undone=5, **done)
+    DecisionFactory(account=library_of_ada, kind="add_tag", params={"tag": "fog"}, state="running", total=9)
+
+    told = curator_client.get(GRID).context["decisions"]
+
+    assert [card.title for card in told] == ["Adding “fog” to 9 photos", "5 photos approved"]
+
+
+def test_grid_with_nothing_to_mark_does_not_speak_of_marking(curator_client: Client, library_of_ada: Account):
+    assert "What is not marked" not in curator_client.get(GRID).text
+    waiting(library_of_ada)
+    assert "What is not marked" in curator_client.get(GRID).text
 
 
 # --- Approve ---------------------------------------------------------------------------------------------------

@@ -509,7 +509,7 @@ def test_approve_when_somebody_was_faster_says_who_and_keeps_the_text(
 
     assert response.status_code == 409
     page = response.json()["card"] if extra else response.text
-    assert "ada was faster: the photo is now “approved”, with “Hers.”. Your text was not saved." in page
+    assert "ada was faster: the photo is now “approved”, with “Hers.” Your text was not saved." in page
     assert ">My &lt;own&gt; text</textarea>" in page
     assert 'value="mine"' in page
     assert 'name="version" value="2"' in page  # the next press overrules knowingly

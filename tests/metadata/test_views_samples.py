@@ -66,7 +66,7 @@ class TestList:
 
         assert "No sample yet" in page
         assert f'href="{NEW}?lane=look"' in page
-        assert "for “Must look”" in page
+        assert "for “Lane: Must look”" in page
 
     def test_samples_tell_what_each_is_of_and_how_far_it_is(self, curator_client: Client, sample: Sample):
         judge(curator_client, sample, "wrong")
@@ -74,7 +74,7 @@ class TestList:
 
         page = curator_client.get(SAMPLES).text
 
-        assert f'href="{page_of(sample)}">Glance</a>' in page
+        assert f'href="{page_of(sample)}">Lane: Glance</a>' in page
         assert "1 of 3" in page
         assert f"{sampling.percent(sampling.bound(1, 1, 8), 8)} %" in page
         assert "Under way" in page
@@ -276,6 +276,12 @@ class TestLooking:
         assert response.status_code == 409
         assert "ada was faster and found the words wrong." in response.text
         assert verdicts(sample) == [False, None, None]
+
+    def test_look_is_asked_for_anew_each_time(self, curator_client: Client, sample: Sample):
+        response = curator_client.get(page_of(sample))
+
+        assert "no-store" in response["Cache-Control"]
+        assert 'data-key="z"' not in response.text
 
     def test_take_back_brings_the_photo_again(self, curator_client: Client, sample: Sample):
         judge(curator_client, sample)

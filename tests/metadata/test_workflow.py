@@ -174,10 +174,22 @@ def test_decide_on_words_that_have_changed_changes_nothing(
     with pytest.raises(workflow.AlreadyDecided) as caught:
         decide[late]()
 
-    assert str(caught.value) == ("ada was faster: the photo is now “approved”, with “Hers.”. Your text was not saved.")
+    assert str(caught.value) == ("ada was faster: the photo is now “approved”, with “Hers.” Your text was not saved.")
     assert standing(words) == before
     assert enqueued == queued
     assert on_page.version == 2  # what stands now, for the page to show
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [("Whose is this?", "“Whose is this?” Your"), ("A cat", "“A cat”. Your"), ("", "“”. Your")]
+)
+def test_lose_a_race_is_told_with_one_stop(words: AIMetadata, grace: User, enqueued: Enqueued, left: str, told: str):
+    workflow.edit(words, by=grace, version=1, changes={"ai_description": left})
+
+    with pytest.raises(workflow.AlreadyDecided) as caught:
+        workflow.reject(words, by=grace, version=1, reason="Other")
+
+    assert told in str(caught.value)
 
 
 def test_decide_on_a_version_that_never_was_changes_nothing(grace: User, enqueued: Enqueued):
@@ -211,7 +223,7 @@ def test_approve_by_many_at_once_has_exactly_one_winner(enqueued: Enqueued):
     assert (words.approved_by, words.ai_description, words.version) == (f"user:{winner}", f"By {winner}.", 2)
     assert [step.changed_by for step in words.history.filter(source="person")] == [f"user:{winner}"]
     assert (
-        lost == [f"{winner} was faster: the photo is now “approved”, with “By {winner}.”. Your text was not saved."] * 3
+        lost == [f"{winner} was faster: the photo is now “approved”, with “By {winner}.” Your text was not saved."] * 3
     )
     assert enqueued == [("embed_photo", (str(words.photo_id),))]
 
