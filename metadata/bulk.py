@@ -201,13 +201,15 @@ def undo(decision: Decision, *, by: User) -> Decision:
     )
     decision.refresh_from_db()
     if not won:
-        raise AlreadyUndone(_who_undid(decision))
+        raise AlreadyUndone(_who_undid(decision, by))
     logger.info("decision %s is undone by user:%s", decision.pk, by.get_username())
     _start(decision, decision.changed)
     return decision
 
 
-def _who_undid(decision: Decision) -> str:
+def _who_undid(decision: Decision, by: User) -> str:
+    if decision.undone_by == f"user:{by.get_username()}":
+        return "You have undone this already." if decision.undo == Undo.DONE else "You are undoing this already."
     who = decision.undone_by.partition(":")[2] or "Somebody"
     what = "has undone this" if decision.undo == Undo.DONE else "is undoing this"
     return f"{who} {what} already."

@@ -271,7 +271,7 @@ def judge(drawn: SampledWords, *, by: User, version: int, is_right: bool) -> Non
         )
     if not won:
         drawn.refresh_from_db()
-        raise AlreadyJudged(_who_was_faster(drawn))
+        raise AlreadyJudged(_who_was_faster(drawn, by))
 
 
 @transaction.atomic
@@ -326,8 +326,10 @@ def _lock(sample: Sample) -> None:
         raise CannotSample("This sample was accepted already.")
 
 
-def _who_was_faster(drawn: SampledWords) -> str:
+def _who_was_faster(drawn: SampledWords, by: User) -> str:
     if drawn.is_right is None:
         return "The words have been changed or decided on meanwhile."
-    who = drawn.seen_by.get_username() if drawn.seen_by else "Somebody"
-    return f"{who} was faster and found the words {'right' if drawn.is_right else 'wrong'}."
+    found = "right" if drawn.is_right else "wrong"
+    if drawn.seen_by == by:
+        return f"You found the words {found} already."
+    return f"{drawn.seen_by or 'Somebody'} was faster and found the words {found}."

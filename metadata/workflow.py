@@ -130,7 +130,7 @@ def _write(words: AIMetadata, values: Mapping[str, Any], step: Step, version: in
     written = steps.write([words.pk], Rewrite.to(values, version=version), step)
     words.refresh_from_db()
     if not written:
-        raise AlreadyDecided(_who_was_faster(words))
+        raise AlreadyDecided(_who_was_faster(words, step.changed_by))
     _embed(written)
 
 
@@ -141,9 +141,10 @@ def _embed(written: list[Written]) -> None:
             jobs.embed_photo.delay(str(row.photo))  # enqueued on commit
 
 
-def _who_was_faster(words: AIMetadata) -> str:
+def _who_was_faster(words: AIMetadata, by: str) -> str:
     last = words.history.order_by("-version").first()
     who = last.author if last else "Somebody"
+    whose = "You have decided already, elsewhere" if last and last.changed_by == by else f"{who} was faster"
     what = words.get_review_status_display().lower()
     stop = "." * (not words.ai_description.endswith((".", "!", "?", "…")))
-    return f"{who} was faster: the photo is now “{what}”, with “{words.ai_description}”{stop} Your text was not saved."
+    return f"{whose}: the photo is now “{what}”, with “{words.ai_description}”{stop} Your text was not saved."

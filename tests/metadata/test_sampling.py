@@ -248,6 +248,8 @@ class TestLooking:
 
         with pytest.raises(AlreadyJudged, match="grace was faster and found the words wrong"):
             sampling.judge(drawn, by=library_of_ada.owner, version=1, is_right=True)
+        with pytest.raises(AlreadyJudged, match="You found the words wrong already"):
+            sampling.judge(drawn, by=grace, version=1, is_right=True)
 
         drawn.refresh_from_db()
         assert (drawn.is_right, drawn.seen_by) == (False, grace)

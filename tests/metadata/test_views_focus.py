@@ -459,7 +459,7 @@ def test_undo_sent_twice_undoes_one_decision(
     response = curator_client.post(UNDO, {"decision": decision.pk})
 
     assert response.status_code == 409
-    assert "grace has undone this already." in response.text
+    assert "You have undone this already." in response.text
     other.refresh_from_db()
     assert other.review_status == "approved"
 

@@ -158,6 +158,20 @@ def test_edit_changes_words_and_leaves_their_review(words: AIMetadata, grace: Us
 # --- Somebody was faster -----------------------------------------------------------------------------------
 
 
+def test_decide_on_words_that_one_has_changed_in_another_window_says_so(
+    words: AIMetadata, grace: User, enqueued: Enqueued
+):
+    workflow.reject(AIMetadata.objects.get(), by=grace, version=1, reason="Other")
+
+    with pytest.raises(workflow.AlreadyDecided) as caught:
+        workflow.edit(words, by=grace, version=1, changes={"ai_title": "Tom"})
+
+    assert str(caught.value).startswith(
+        "You have decided already, elsewhere: the photo is now “rejected”, with “A grey"
+    )
+    assert AIMetadata.objects.get().ai_title == "A cat"
+
+
 @pytest.mark.parametrize("late", ["approve", "reject", "edit"])
 def test_decide_on_words_that_have_changed_changes_nothing(
     words: AIMetadata, grace: User, enqueued: Enqueued, late: str
