@@ -311,6 +311,7 @@ def test_sign_in_again_in_another_tab_keeps_the_marks_and_what_was_typed(
     page.evaluate("dispatchEvent(new Event('focus'))")
     expect(page.get_by_text("You are signed out")).to_have_count(0)
     assert marked(page) == [1]
+    page.locator("summary", has_text="Reject 1 marked").click()
     page.get_by_role("button", name="Too vague").click()
 
     expect(page.get_by_text("1 photo rejected.")).to_be_visible()
