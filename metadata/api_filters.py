@@ -13,12 +13,14 @@ from pydantic_core import PydanticCustomError
 
 from metadata.forms_review import Order, Status
 from metadata.models import AIMetadata
-from metadata.queue import BadFilter, ReviewFilter
+from metadata.review_filter import BadFilter, ReviewFilter, no_such
 from smugmug.api import LONGEST_NICKNAME
-from targetvision.problems import ProblemError
+from targetvision.problems import KINDS, ProblemError
 from targetvision.schemas import PlainText, Wish
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from smugmug.models import Account
 
 
@@ -31,6 +33,14 @@ def _day(value: Any) -> Any:
 
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 Tag = Annotated[PlainText, Field(max_length=60)]
+
+
+def refuse_unknown(request: HttpRequest, query: type[BaseModel]) -> None:
+    """422 where the address has a part that the query does not know: nothing is to be found by half a filter."""
+    unknown = sorted(set(request.GET) - set(query.model_fields))
+    errors = [{"where": "query", "field": name, "detail": KINDS["extra_forbidden"]} for name in unknown]
+    if errors:
+        raise ProblemError(422, no_such(unknown[0]), errors=errors)
 
 
 class FilterQuery(BaseModel):
@@ -61,7 +71,10 @@ class FilterQuery(BaseModel):
 class OrderedQuery(FilterQuery):
     """The same, and which come first."""
 
-    order: Order | None = Field(default=None, description="Without it: of what waits the surest, else the oldest.")
+    order: Order | None = Field(
+        default=None,
+        description="Without it: of what waits the surest, in the lanes to read the least sure, else the oldest.",
+    )
 
 
 class FilterWish(FilterQuery, Wish):

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.urls import reverse
 from ninja import Query, Router, Status
 
-from metadata import bulk, decided, queue, tiles, workflow
-from metadata.api_filters import FilterQuery
+from metadata import bulk, decided, kinds, queue, tiles, workflow
+from metadata.api_filters import FilterQuery, refuse_unknown
 from metadata.api_review_shapes import (
     Act,
     ApproveWish,
@@ -56,6 +56,7 @@ DECISIONS = Decision.objects.select_related("account", "requested_by", "photo")
 @router.get("", response=answers({200: QueuePage}, *READS), summary="What waits for review")
 def review_queue(request: SignedInRequest, which: Query[QueueQuery]) -> dict[str, Any]:
     """The words that a filter finds in your libraries, in an order that holds while people decide."""
+    refuse_unknown(request, QueueQuery)
     wanted = which.wanted()
     order = queue.order_of_page(wanted)
     if which.cursor and not queue.Cursor.read(which.cursor, order):
@@ -149,6 +150,7 @@ def edit_words(request: SignedInRequest, photo: UUID, wish: WordsWish) -> dict[s
 @router.get("/preview", response=answers({200: PreviewOut}, *READS, 403), summary="What a decision would do")
 def preview_decision(request: SignedInRequest, which: Query[PreviewQuery]) -> dict[str, Any]:
     """How many words a filter finds, and how many of them a decision would change. Nothing is decided."""
+    refuse_unknown(request, PreviewQuery)
     account, wanted = _meant(request, which)
     params = {} if which.kind == "reject" else _params(which)
     found = bulk.preview(which.kind, wanted, params, request.user)
@@ -161,7 +163,7 @@ def decide(request: SignedInRequest, wish: DecisionWish) -> Status[dict[str, Any
     a whole. What somebody else decides on meanwhile is left as they leave it."""
     account, wanted = _meant(request, wish.filter)
     params = _params(wish)
-    found = queue.matching([account.pk], wanted).count()
+    found = kinds.described(queue.matching([account.pk], wanted)).count()
     if wish.seen is not None and found > wish.seen:
         raise ProblemError(409, f"{found - wish.seen} more match than you saw, so nothing was done. Look again.")
     if not found:

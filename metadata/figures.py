@@ -1,8 +1,8 @@
 """How reviewing goes: how fast, and how good the words were that people found. Reads only.
 
 The pace is told from the newest LATEST decisions of the time that is asked for, what became of the words from the
-newest COMPARED, and the words edited from the newest EDITED among these, so that a page costs the same whatever the
-library holds.
+newest COMPARED photos decided on, and the words edited from the newest EDITED among these, so that a page costs the
+same whatever the library holds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WORD = re.compile(r"\w+")
 
 NEWEST = """
 WITH latest AS (
-    SELECT id, created_at, requested_by_id, kind, photo_id, undo, changed FROM metadata_decision
+    SELECT id, created_at, requested_by_id, kind, photo_id, filter, undo, changed FROM metadata_decision
     WHERE account_id = ANY(%(accounts)s) AND created_at >= %(since)s ORDER BY created_at DESC LIMIT %(latest)s
 )
 """
@@ -52,17 +52,23 @@ SELECT coalesce(auth_user.username, ''), count(*), coalesce(sum(changed), 0), co
     coalesce(extract(epoch FROM sum(gap) FILTER (WHERE gap < %(pause)s)), 0)::float
 FROM paced LEFT JOIN auth_user ON auth_user.id = requested_by_id GROUP BY 1 ORDER BY 2 DESC, 1
 """
-# Each decision over one photo that stands, beside what the AI had said. By LATERAL, so that each costs three looks into
-# an index, however many steps the decisions over many photos have.
+# Each photo that a person looked at and decided on, alone or on a page of the grid, beside what the AI had said; not
+# what a decision over a filter wrote, nor the frames of a burst that followed another. By LATERAL, so that each costs
+# three looks into an index, and as many are looked up as are told.
 LEFT = f"""
-FROM latest
+FROM (
+    SELECT step.*, latest.kind, latest.created_at AS decided_at FROM latest
+    JOIN LATERAL (
+        SELECT * FROM metadata_history left_so WHERE left_so.decision_id = latest.id
+            AND left_so.source = 'person' AND left_so.came_from_id IS NULL
+    ) step ON true
+    WHERE latest.undo = '' AND latest.kind IN ('approve', 'reject')
+        AND (latest.photo_id IS NOT NULL OR latest.filter = '{{}}')
+    ORDER BY latest.created_at DESC LIMIT %(latest)s
+) step
 JOIN LATERAL (
-    SELECT id, ai_answer_id, prompt FROM ai_metadata WHERE id = latest.photo_id LIMIT 1
+    SELECT id, ai_answer_id, prompt FROM ai_metadata WHERE id = step.metadata_id LIMIT 1
 ) words ON true
-JOIN LATERAL (
-    SELECT * FROM metadata_history left_so WHERE left_so.decision_id = latest.id
-        AND left_so.metadata_id = latest.photo_id AND left_so.source = 'person' LIMIT 1
-) step ON true
 JOIN LATERAL (
     SELECT * FROM metadata_history answer WHERE answer.metadata_id = words.id AND answer.version < step.version
         AND answer.source = 'ai' ORDER BY answer.version DESC LIMIT 1
@@ -70,17 +76,16 @@ JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT {" OR ".join(f"said.new_{name} <> step.new_{name}" for name in (*TEXTS, *LISTS))} AS is_edited
 ) compared
-WHERE latest.undo = '' AND latest.kind IN ('approve', 'reject')
 """
 PROMPT = "CASE WHEN words.ai_answer_id IS NULL OR words.ai_answer_id = said.id THEN words.prompt END"
 MODEL = "substr(said.changed_by, 4)"  # of "ai:gpt-6-luna"
 OUTCOMES = f"""{NEWEST}
-SELECT {PROMPT}, {MODEL}, latest.kind, split_part(step.new_rejection_reason, ':', 1), is_edited, count(*) {LEFT}
+SELECT {PROMPT}, {MODEL}, step.kind, split_part(step.new_rejection_reason, ':', 1), is_edited, count(*) {LEFT}
 GROUP BY 1, 2, 3, 4, 5
 """
 EDITS = f"""{NEWEST}
 SELECT {PROMPT}, {MODEL}, {", ".join(f"said.new_{name}, step.new_{name}" for name in (*TEXTS, *LISTS))} {LEFT}
-AND latest.kind = 'approve' AND is_edited ORDER BY latest.created_at DESC LIMIT %(edited)s
+WHERE step.kind = 'approve' AND is_edited ORDER BY decided_at DESC LIMIT %(edited)s
 """
 
 
@@ -168,8 +173,8 @@ class Figures:
 
     @property
     def is_cut(self) -> bool:
-        """Whether there are more decisions than the shares are told from."""
-        return self.decisions > COMPARED
+        """Whether there is more than the shares are told from."""
+        return self.decisions > COMPARED or self.whole.decided >= COMPARED
 
 
 def figures(accounts: Sequence[int], *, period: str) -> Figures:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import django_rq
 from django.conf import settings
+from django.db import OperationalError
 from django_rq import job
 from rq import Worker
 from rq.exceptions import ShutDownImminentException
@@ -18,6 +19,7 @@ from metadata.models import ChangeSet, Decision, Export, ProcessingRun
 from smugmug.client import SmugMugError
 from smugmug.models import Account
 from smugmug.oauth import connect, connect_for_changes
+from targetvision.deadlocks import is_deadlock
 from targetvision.models import RunState
 
 logger = logging.getLogger(__name__)
@@ -119,8 +121,10 @@ def judge_anew(account_id: str, after: str = "") -> None:
 
 @job("metadata", timeout=60)
 def judge_unjudged() -> None:
-    """Give a lane to waiting words that have none: of older versions, or written by other programs."""
-    lanes.judge_unjudged(seconds=30)
+    """Give a lane to waiting words that have none: of older versions, or written by other programs; and another one
+    where SmugMug's caption has changed."""
+    lanes.judge_unjudged(seconds=25)
+    lanes.judge_read_since(seconds=15)
 
 
 @job("metadata", timeout=300)
@@ -152,6 +156,11 @@ def carry_out_decision(decision_id: str) -> None:
         decision.queue()
         carry_out_decision.delay(decision_id)
         raise
+    except OperationalError as exc:
+        if not is_deadlock(exc):
+            raise
+        logger.info("decision %s is taken up again: a chunk was broken off for another transaction", decision_id)
+        over = False  # the chunk is done again, since its cursor went with it
     if over:
         follow_up(decision)
     elif decision.queue():

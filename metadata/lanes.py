@@ -6,6 +6,7 @@ does. Doubts come from the words, from how sure the model was, from the library'
 
 from __future__ import annotations
 
+import datetime
 import re
 import time
 from collections import defaultdict
@@ -14,11 +15,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 
 from metadata.models import AIMetadata, Prompt
 from metadata.models.words import AIMetadataQuerySet
-from smugmug.models import Account
+from smugmug.models import Account, SyncRun
+from targetvision.models import database_time
 
 GLANCE, READ, LOOK = AIMetadata.Lane.GLANCE, AIMetadata.Lane.READ, AIMetadata.Lane.LOOK
 UNSURE, VERY_UNSURE = 0.75, 0.5  # confidence below these
@@ -26,6 +29,16 @@ SHORT, LONG = 20, 1_000  # characters of a description
 ALIKE = 0.2  # share of the caption's words that the AI has to have found too
 STEM = 4  # letters by which words are compared: sleeps, sleeping
 ROWS_A_STATEMENT = 500
+LAST_PASS = "lanes-last-pass"  # in the cache: where that forgets it, all that waits is judged once more
+READ_EARLIER = datetime.timedelta(minutes=15)  # than it was written, at most: a list is read before it is saved
+
+
+class Pass(NamedTuple):
+    """How far words were judged anew whose photos were read since a time (None: whenever): up to an id, since when."""
+
+    since: datetime.datetime | None = None
+    after: UUID | None = None
+    began: datetime.datetime | None = None
 
 
 class Doubt(NamedTuple):
@@ -159,12 +172,33 @@ def recompute(account: Account, *, seconds: float, after: UUID | None = None) ->
     Rows that somebody else is just writing are left to them.
     """
     rows = AIMetadata.objects.filter(account=account, processing_status=AIMetadata.Processing.COMPLETED)
+    return _judge_on(rows, after, seconds)
+
+
+def _judge_on(rows: AIMetadataQuerySet, after: UUID | None, seconds: float) -> UUID | None:
     until = time.monotonic() + seconds
     while last := _judge_some(rows.filter(pk__gt=after) if after else rows):
         after = last
         if time.monotonic() > until:
             return after
     return None
+
+
+def judge_read_since(*, seconds: float) -> None:
+    """Judge the waiting words anew whose photos were read from SmugMug since this was done last: the caption there may
+    say something else by now. For so long; the next time goes on where this one ends."""
+    last: Pass = cache.get(LAST_PASS) or Pass()
+    waiting = AIMetadata.objects.filter(
+        processing_status=AIMetadata.Processing.COMPLETED, review_status=AIMetadata.Review.UNREVIEWED
+    )
+    if last.since:
+        if not SyncRun.objects.filter(heartbeat_at__gte=last.since).exists():
+            return
+        waiting = waiting.filter(photo__synced_at__gte=last.since)
+    began = last.began or database_time()
+    after = _judge_on(waiting, last.after, seconds)
+    following = Pass(last.since, after, began) if after else Pass(began - READ_EARLIER)
+    cache.set(LAST_PASS, following, timeout=None)
 
 
 def judge_unjudged(*, seconds: float) -> int:

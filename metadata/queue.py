@@ -9,20 +9,24 @@ from __future__ import annotations
 import datetime
 import hashlib
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.core.cache import cache
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
-from metadata import review_claims
-from metadata.forms_review import FilterForm, Order, Status
+from metadata import review_claims, rewording
+from metadata.forms_review import Order, Status
 from metadata.models import AIMetadata, PhotoSearch
+from metadata.models.search import holds_words
 from metadata.models.words import SURENESS
+from metadata.review_filter import BadFilter as BadFilter
+from metadata.review_filter import ReviewFilter as ReviewFilter
 from smugmug.models import Account, AlbumPhoto
 
 if TYPE_CHECKING:
@@ -35,83 +39,6 @@ NO_CONFIDENCE = -1.0  # as in SURENESS
 ONE_DAY = datetime.timedelta(days=1)
 
 Rows = QuerySet[AIMetadata]
-
-
-class BadFilter(ValueError):
-    """A filter that makes no sense; str() is a sentence for the person."""
-
-
-@dataclass(frozen=True)
-class ReviewFilter:
-    """What is asked for. Nothing in it changes its meaning later: no "today", no "mine"."""
-
-    account: str = ""  # its nickname; none: all libraries of the person
-    status: str = Status.WAITING.value
-    album: UUID | None = None
-    after: datetime.date | None = None  # taken on that day or later
-    before: datetime.date | None = None  # taken on that day or earlier
-    lane: str = ""
-    tag: str = ""
-    category: str = ""
-    model: str = ""
-    prompt: str = ""  # name and version
-    text: str = ""
-    order: str = ""  # none: the page's own
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> tuple[Self, dict[str, str]]:
-        """From an address: as much of the filter as makes sense, and a sentence for each part that does not.
-
-        For pages that show. What changes rows must not go on with a part of a filter: see `read_text`.
-        """
-        form = FilterForm(data)
-        form.is_valid()
-        return cls(**form.values), form.sentences
-
-    @classmethod
-    def read_text(cls, text: str) -> Self:
-        """From what `text_form` gave; BadFilter where any of it makes no sense."""
-        try:
-            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=len(fields(cls)))
-        except ValueError:
-            raise BadFilter("That is no filter.") from None
-        if len(dict(pairs)) < len(pairs):
-            raise BadFilter("That filter asks for one thing twice.")
-        return cls.from_json(dict(pairs))
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave; BadFilter where any of it makes no sense."""
-        unknown = set(data) - {field.name for field in fields(cls)}
-        if unknown:
-            raise BadFilter(f"There is no filter by “{min(unknown)[:40]}”.")
-        found, sentences = cls.read(data)
-        if sentences:
-            raise BadFilter(" ".join(sentences.values()))
-        return found
-
-    def to_json(self) -> dict[str, str]:
-        """All of it, to be kept in a row."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: "" if value is None else str(value) for name, value in values.items()}
-
-    def query(self) -> dict[str, str]:
-        """For an address: what is not as it is without one, always in the same order."""
-        usual = ReviewFilter().to_json()
-        return {name: value for name, value in self.to_json().items() if value != usual[name]}
-
-    def text_form(self) -> str:
-        """The same as one string, for an address or a hidden field."""
-        return urlencode(self.query())
-
-    def without(self, name: str) -> Self:
-        """The same filter, but for that part."""
-        return replace(self, **{name: getattr(ReviewFilter(), name)})
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it leaves out anything that waits for review."""
-        return bool(self.without("order").query())
 
 
 # --- Which words ---------------------------------------------------------------------------------------------
@@ -162,6 +89,10 @@ def _in_album(album: UUID) -> Q:
 
 
 def _with_text(text: str) -> Q:
+    """By the words that a search finds; what has none, as "the", as it is written."""
+    if not holds_words(text):
+        texts = (*rewording.TEXTS, "photo__title", "photo__caption")
+        return reduce(or_, (Q(**{f"{name}__icontains": text}) for name in texts))
     return Q(photo__in=PhotoSearch.objects.with_words(text).values("photo"))
 
 
@@ -193,8 +124,19 @@ def _place(row: AIMetadata, order: str) -> Any:
 
 
 def order_of_page(wanted: ReviewFilter) -> str:
-    """What a page of many shows first: where one approves in bulk, the surest."""
-    return wanted.order or (Order.SUREST.value if wanted.status == Status.WAITING else Order.OLDEST.value)
+    """What a page of many shows first: where one approves in bulk, the surest; where one reads, the least sure."""
+    usual = Order.SUREST if wanted.status == Status.WAITING else Order.OLDEST
+    return wanted.order or _order_of_lane(wanted) or usual.value
+
+
+def order_of_focus(wanted: ReviewFilter) -> str:
+    """What is shown first where one photo comes after the other: the oldest; where one reads, the least sure."""
+    return wanted.order or _order_of_lane(wanted) or Order.OLDEST.value
+
+
+def _order_of_lane(wanted: ReviewFilter) -> str:
+    is_read = wanted.status == Status.WAITING and wanted.lane in {AIMetadata.Lane.READ, AIMetadata.Lane.LOOK}
+    return Order.LEAST_SURE.value if is_read else ""
 
 
 def in_order(rows: Rows, order: str, *, backwards: bool = False) -> Rows:
@@ -275,6 +217,18 @@ UNSEEN = (
 )  # fmt: skip
 
 
+def with_photos(rows: Rows) -> Rows:
+    """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
+    return rows.select_related("photo__album").prefetch_related("photo__account").defer(*UNSEEN)
+
+
+class Reading(NamedTuple):
+    """How a page reads its rows: with as much of their photos as it shows, and without those that it leaves out."""
+
+    dressed: Callable[[Rows], Rows] = with_photos
+    narrowed: Callable[[Rows], Rows] = lambda rows: rows
+
+
 @dataclass(frozen=True)
 class Page:
     """Some rows with their photos, in order, and the cursors of the pages beside them ("" where there is none)."""
@@ -291,21 +245,26 @@ def page(
     size: int,
     *,
     to_change: bool = True,
-    dressed: Callable[[Rows], Rows] = lambda rows: with_photos(rows),
+    reading: Reading | None = None,
 ) -> Page:
-    """At most `size` rows from the cursor on, with as much of their photos as `dressed` asks for: two queries, and
-    those of `dressed`. What is waiting shows each burst once.
+    """At most `size` rows from the cursor on, as `reading` has them: two queries, and those of its dress. What is
+    waiting shows each burst once.
 
     A cursor that makes no sense, or behind which nothing is left, gives the first page.
     """
-    order = order_of_page(wanted)
+    order, reading = order_of_page(wanted), reading or Reading()
     accounts = accounts_of(user, wanted, to_change=to_change)
     here = Cursor.read(cursor, order)
     backwards = bool(here and here.is_before)
-    rows = list(dressed(_read(accounts, wanted, order, here, size + 1)))
+
+    def read(cursor: Cursor | None) -> list[AIMetadata]:
+        rows = _read(accounts, wanted, order, cursor, size + 1, narrowed=reading.narrowed)
+        return list(reading.dressed(rows))
+
+    rows = read(here)
     if here and (not rows or (backwards and len(rows) <= size)):
         here, backwards = None, False
-        rows = list(dressed(_read(accounts, wanted, order, None, size + 1)))
+        rows = read(None)
     has_more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -348,11 +307,6 @@ def _read(
     return in_order(rows, order, backwards=backwards)[:count]
 
 
-def with_photos(rows: Rows) -> Rows:
-    """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
-    return rows.select_related("photo__album").prefetch_related("photo__account").defer(*UNSEEN)
-
-
 # --- One photo after the other -----------------------------------------------------------------------------------
 
 
@@ -363,7 +317,7 @@ def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, 
     Nothing that is being shown to somebody else is among it, so that it may be empty while words still wait. It goes
     to the end of the order and no further: from the beginning again with after=None.
     """
-    order = wanted.order or Order.OLDEST.value
+    order = order_of_focus(wanted)
     accounts = accounts_of(user, wanted)
     cursor = Cursor((_place(after, order), after.pk)) if after else None
     free = review_claims.free_for(user)
@@ -376,7 +330,7 @@ def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, 
 
 def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMetadata | None:
     """What stands before it in the order in which photos are shown, whoever else is being shown it."""
-    order = wanted.order or Order.OLDEST.value
+    order = order_of_focus(wanted)
     cursor = Cursor((_place(before, order), before.pk), is_before=True)
     return next(iter(with_photos(_read(accounts_of(user, wanted), wanted, order, cursor, 1))), None)
 

@@ -75,6 +75,20 @@ def hold(user: User, rows: Collection[UUID]) -> set[UUID]:
     return ours
 
 
+# Waits for nobody either: what somebody is just taking over had run out.
+RENEW = """
+UPDATE metadata_reviewclaim SET until = clock_timestamp() + make_interval(secs => %s) WHERE words_id IN (
+    SELECT words_id FROM metadata_reviewclaim WHERE user_id = %s FOR UPDATE SKIP LOCKED
+) AND user_id = %s
+"""
+
+
+def renew(user: User) -> None:
+    """The person is still there: what is shown to them stays theirs for SECONDS more."""
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, [SECONDS, user.pk, user.pk])
+
+
 def release(user: User) -> None:
     """The person has left: what was shown to them may be shown to others."""
     _let_go(user, ())

@@ -5,20 +5,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from metadata import lanes, library, queue
-from metadata.models import AIMetadata, MetadataHistory
+from metadata.models import AIMetadata, Decision, MetadataHistory
 from smugmug import images
 from smugmug.models import Photo
 from targetvision.progress import count
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 MOST_NAMED = 3
+SAID = 60  # characters of what somebody wrote
 # All that a tile shows, or that its place in the list needs.
 SHOWN = (
     "account", "ai_description", "ai_tags", "ai_title", "approved_by", "confidence_score", "doubts", "error", "lane",
@@ -115,8 +121,21 @@ def tally(rows: Iterable[AIMetadata]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def who_was_faster(ids: Collection[UUID]) -> str:
-    """`grace was faster on 2 photos: “Tom” is approved, “Rex” is rejected.`; "" for no photo."""
+def done_before(asked: Decision, seen: Mapping[UUID, int]) -> set[UUID]:
+    """Those of the words that a decision like this one has just brought from the version that was seen to the one that
+    stands: the same form was sent twice."""
+    steps = MetadataHistory.objects.filter(
+        metadata__in=seen,
+        metadata__version=F("version"),
+        decision__requested_by=asked.requested_by,
+        decision__kind=asked.kind,
+        decision__params__contains=asked.params,
+    )
+    return {pk for pk, version in steps.values_list("metadata", "version") if version == seen[pk] + 1}
+
+
+def who_was_faster(ids: Collection[UUID], *, asking: User) -> str:
+    """`grace was faster on 2 photos: “Tom” is approved with “A cat”, “Rex” is rejected: Other.`; "" for no photo."""
     if not ids:
         return ""
     last = (
@@ -125,20 +144,27 @@ def who_was_faster(ids: Collection[UUID]) -> str:
         .distinct("metadata")
         .select_related("metadata__photo")
     )
-    found: dict[str, list[AIMetadata]] = {}
+    found: dict[str, list[MetadataHistory]] = {}
     for step in last:
-        found.setdefault(step.author, []).append(step.metadata)
-    return " ".join(_sentence(who, lost) for who, lost in sorted(found.items()))
+        who = "" if step.changed_by == f"user:{asking.get_username()}" else step.author
+        found.setdefault(who, []).append(step)
+    return " ".join(_sentence(who, steps) for who, steps in sorted(found.items()))
 
 
-def _sentence(who: str, lost: list[AIMetadata]) -> str:
-    named = [f"“{words.photo.name}” {_stands(words)}" for words in lost[:MOST_NAMED]]
+def _sentence(who: str, lost: list[MetadataHistory]) -> str:
+    named = [f"“{step.metadata.photo.name}” {_stands(step)}" for step in lost[:MOST_NAMED]]
     others = [f"and {len(lost) - MOST_NAMED} more"] if len(lost) > MOST_NAMED else []
-    return f"{who} was faster on {count(len(lost), 'photo')}: {', '.join([*named, *others])}."
+    photos = count(len(lost), "photo")
+    told = f"{who} was faster on {photos}" if who else f"You have changed {photos} since this page was loaded"
+    return f"{told}: {', '.join([*named, *others])}."
 
 
-def _stands(words: AIMetadata) -> str:
-    """What stands now."""
-    if words.review_status == AIMetadata.Review.UNREVIEWED:
-        return "waits with other words"
-    return f"is {words.get_review_status_display().lower()}"
+def _stands(step: MetadataHistory) -> str:
+    """What stands now, and what of it the step wrote; else what the words begin with."""
+    words, review = step.metadata, AIMetadata.Review
+    if words.review_status == review.REJECTED:
+        return f"is rejected: {Truncator(words.rejection_reason).chars(SAID)}"
+    wrote = step.new_description if step.new_description != step.previous_description else ""
+    wrote = step.new_title if step.new_title != step.previous_title else wrote
+    said = Truncator(wrote or words.ai_title or words.ai_description or "no words").chars(SAID)
+    return f"is approved with “{said}”" if words.review_status == review.APPROVED else f"waits with “{said}”"

@@ -76,6 +76,7 @@ urlpatterns = [
     path("review/<uuid:pk>/put-back", stacks.put_back, name="put_back"),
     path("review/grid/", grid.grid, name="grid"),
     path("review/grid/count", grid.count, name="grid_count"),
+    path("review/grid/hold", grid.hold, name="grid_hold"),
     path("review/grid/approve", grid.approve, name="grid_approve"),
     path("review/grid/reject", grid.reject, name="grid_reject"),
     path("review/grid/tag", grid.tag, name="grid_tag"),

@@ -21,6 +21,7 @@ from django.utils import timezone
 from smugmug.models import Account, Album, AlbumPhoto, Photo
 from smugmug.records import LARGE_PIXELS, THUMBNAIL_PIXELS, RemoteAlbum, RemoteImage, smallest
 from smugmug.upserts import ROWS_A_STATEMENT, upsert
+from targetvision.deadlocks import again_after_deadlock
 
 Row = dict[str, Any]
 
@@ -63,6 +64,7 @@ class Changes:
     changed: int = 0
 
 
+@again_after_deadlock
 @transaction.atomic
 def save_albums(account: Account, albums: Collection[RemoteAlbum]) -> None:
     """Write the albums of a list; those whose pictures have changed since they were read get a new moved_at.
@@ -97,6 +99,7 @@ def _album(account: Account, album: RemoteAlbum) -> Album:
     )
 
 
+@again_after_deadlock
 @transaction.atomic
 def remove_album(album: Album) -> None:
     """Mark the album as gone; its photos stay until it is known what became of them."""
@@ -146,6 +149,7 @@ def mark_read(album: Album, as_of: datetime.datetime) -> Changes:
     return Changes()
 
 
+@again_after_deadlock
 @transaction.atomic
 def save_listing(album: Album, images: list[RemoteImage], *, as_of: datetime.datetime, is_complete: bool) -> Changes:
     """Make the mirror of the album equal to the list as it was at `as_of`.

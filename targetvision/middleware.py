@@ -10,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, HttpResponseBadRequest
 from django_htmx.http import HttpResponseClientRedirect
 
-from targetvision import problems, tokens
+from targetvision import problems, tokens, unsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def _takes_tokens(request: HttpRequest) -> bool:
 class LoginMiddleware(LoginRequiredMiddleware):
     """Sends strangers to the sign-in page; from an htmx request the whole page goes there, and comes back to itself.
 
-    Programs get 401.
+    A form that was sent gets the sign-in page as its answer, with all that was typed. Programs get 401.
     """
 
     def handle_no_permission(  # type: ignore[override]
@@ -60,8 +60,11 @@ class LoginMiddleware(LoginRequiredMiddleware):
     ) -> HttpResponse:
         if problems.is_of_the_api(request):
             return problems.answer(401)
+        is_part = bool(getattr(request, "htmx", False))
+        if request.method == "POST" and not is_part:
+            return unsent.sign_in_first(request)
         response = super().handle_no_permission(request, view_func)
-        if not getattr(request, "htmx", False):
+        if not is_part:
             return response
         page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(redirect_to_login(page, self.get_login_url(view_func))["Location"])

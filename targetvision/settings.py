@@ -171,6 +171,7 @@ X_FRAME_OPTIONS = "DENY"
 # Cookies know no ports: a second checkout on this machine must not sign the first one out.
 SESSION_COOKIE_NAME = f"targetvision_session_{PORT}"
 CSRF_COOKIE_NAME = f"targetvision_csrf_{PORT}"
+CSRF_FAILURE_VIEW = "targetvision.unsent.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

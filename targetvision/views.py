@@ -20,6 +20,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from targetvision import unsent
 from targetvision.access import SignedInRequest
 from targetvision.forms import ThemeForm
 from targetvision.models import Preference
@@ -38,11 +39,24 @@ class SlowedLoginView(LoginView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not User.objects.exists():
             return redirect("first_run")
+        if request.user.is_authenticated and (kept := unsent.carried(request)):
+            return unsent.ask(request, kept)
         if request.method == "POST" and self._is_too_fast():
-            response = render(request, "429.html", {"retry_after": PAUSE}, status=429)
+            response = self._slowed()
             response["Retry-After"] = str(PAUSE)
             return response
         return super().dispatch(request, *args, **kwargs)
+
+    def _slowed(self) -> HttpResponse:
+        """A page that says so; the sign-in page itself where it carries along what would be lost on another."""
+        if not unsent.carried(self.request):
+            return render(self.request, "429.html", {"retry_after": PAUSE}, status=429)
+        context = self.get_context_data(form=self.get_form_class()(self.request), retry_after=PAUSE)
+        return self.render_to_response(context, status=429)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        kept = unsent.carried(self.request)
+        return {"unsent": kept.sealed if kept else "", **super().get_context_data(**kwargs)}
 
     def _is_too_fast(self) -> bool:
         """Whether the name has used up its free failures, and its attempt of this minute too."""
@@ -58,7 +72,9 @@ class SlowedLoginView(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         cache.delete(self._key("failures"))
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        kept = unsent.carried(self.request)
+        return unsent.ask(self.request, kept) if kept else response
 
     def _key(self, what: str) -> str:
         """By name, known or not; hashed, because people type passwords into the name field."""

@@ -146,6 +146,7 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:review_tags": (MEMBERS, NOT_AT_ALL),
     "metadata:grid": (EVERYONE, NOT_AT_ALL),
     "metadata:grid_count": (EVERYONE, NOT_AT_ALL),
+    "metadata:grid_hold": (NOT_AT_ALL, (GATE, 204, 204, 204, 204)),
     "metadata:grid_approve": (NOT_AT_ALL, ANYBODYS_FORM),
     "metadata:grid_reject": (NOT_AT_ALL, ANYBODYS_FORM),
     "metadata:grid_tag": (NOT_AT_ALL, ANYBODYS_FORM),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
-from django.db import models
+from django.db import connection, models
 from django.db.models import BooleanField, F, Func, Value
 
 from smugmug.models import Account, Photo
@@ -26,6 +27,14 @@ class PhotoSearchQuerySet(models.QuerySet):
         query = Func(Value(text.split()), function="photo_search_all")
         holds = Func(F("document"), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField())
         return self.filter(holds)
+
+
+@lru_cache(maxsize=256)
+def holds_words(text: str) -> bool:
+    """Whether there is anything in it that `with_words` could find: not so of "the", nor of signs alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT photo_search_all(%s) IS NOT NULL", [text.split()])
+        return bool(cursor.fetchone()[0])
 
 
 class PhotoSearch(models.Model):

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from metadata import bulk, decided, outlook, queue
+from metadata import bulk, decided, kinds, outlook, queue
 from metadata.forms_grid import AllForm, ReasonForm, TagForm
 from metadata.outlook import ACTS
 from metadata.queue import ReviewFilter
@@ -50,7 +50,7 @@ def decide(request: SignedInRequest) -> HttpResponse:
     accounts = _accounts(request, wanted)
     if what and not what.is_valid():
         return _page(request, wanted, act, what=what, trouble=what.trouble, status=422)
-    found = queue.matching([account.pk for account in accounts], wanted).count()
+    found = kinds.described(queue.matching([account.pk for account in accounts], wanted)).count()
     if found > seen:
         trouble = f"{count(found - seen, 'more photo')} matched since you looked, so nothing was done. Look again."
         return _page(request, wanted, act, what=what, trouble=trouble, status=LOST_RACE)

@@ -10,16 +10,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from metadata import bulk, decision_cards, outlook, queue, tiles
+from metadata import bulk, decision_cards, outlook, queue, review_claims, tiles
 from metadata.forms import REASONS
 from metadata.forms_grid import Kind, PageForm, ReasonForm, TagForm
 from metadata.forms_review import Status
-from metadata.models import AIMetadata
+from metadata.models import AIMetadata, Decision
 from metadata.queue import ReviewFilter
 from metadata.views import filtering
 from targetvision.access import SignedInRequest
@@ -65,7 +66,7 @@ class Place:
 
 @require_GET
 def grid(request: SignedInRequest) -> HttpResponse:
-    """A page of photos, the surest first."""
+    """A page of photos, the surest first, or the least sure where one reads."""
     return _page(request, Place.of(request))
 
 
@@ -76,6 +77,13 @@ def count(request: SignedInRequest) -> HttpResponse:
     found, is_capped = queue.count(request.user, wanted)
     said = outlook.all_that_match(found, is_capped=is_capped).capitalize()
     return HttpResponse(f"{said}…", content_type="text/plain; charset=utf-8")
+
+
+@require_POST
+def hold(request: SignedInRequest) -> HttpResponse:
+    """The page is still open: what it shows is shown to nobody else for a while longer."""
+    review_claims.renew(request.user)
+    return HttpResponse(status=204)
 
 
 @require_POST
@@ -124,21 +132,31 @@ def _decide(
     request: SignedInRequest, chosen: Mapping[UUID, int], kind: Kind, params: dict[str, str], *, then: Place
 ) -> HttpResponse:
     """Carry the decision out at once and go on to `then`; what others were faster on is named."""
+    changed, lost = _written(request, chosen, kind, params)
+    if changed:
+        messages.success(request, f"{decision_cards.told(decision_cards.DONE, kind, params, changed)}.")
+    asked = Decision(requested_by=request.user, kind=kind, params=params)
+    if left := lost - tiles.done_before(asked, {pk: chosen[pk] for pk in lost}):
+        messages.warning(request, f"{tiles.who_was_faster(left, asking=request.user)} Those were left as they are.")
+    if not getattr(request, "htmx", False):
+        return redirect(then.url())
+    response = _page(request, then)
+    response["HX-Push-Url"] = then.url()
+    return response
+
+
+@transaction.atomic
+def _written(
+    request: SignedInRequest, chosen: Mapping[UUID, int], kind: Kind, params: dict[str, str]
+) -> tuple[int, set[UUID]]:
+    """Decide in all the libraries of the page, or in none: how many were changed, and those that others had changed."""
     changed, lost = 0, set[UUID]()
     for rows in _by_library(request, chosen):
         versions = {row.pk: chosen[row.pk] for row in rows}
         account = rows[0].account
         decision, missed = bulk.decide_page(account, by=request.user, kind=kind, versions=versions, params=params)
         changed, lost = changed + decision.changed, lost | missed
-    if changed:
-        messages.success(request, f"{decision_cards.told(decision_cards.DONE, kind, params, changed)}.")
-    if lost:
-        messages.warning(request, f"{tiles.who_was_faster(lost)} Those were left as they are.")
-    if not getattr(request, "htmx", False):
-        return redirect(then.url())
-    response = _page(request, then)
-    response["HX-Push-Url"] = then.url()
-    return response
+    return changed, lost
 
 
 def _by_library(request: SignedInRequest, ids: Mapping[UUID, int]) -> list[list[AIMetadata]]:
@@ -147,7 +165,7 @@ def _by_library(request: SignedInRequest, ids: Mapping[UUID, int]) -> list[list[
     if rows.visible_to(request.user).count() < len(ids):
         raise Http404
     found: dict[int, list[AIMetadata]] = {}
-    for row in rows.changeable_by(request.user).select_related("account"):
+    for row in rows.changeable_by(request.user).select_related("account").order_by("account_id"):
         found.setdefault(row.account_id, []).append(row)
     if sum(map(len, found.values())) < len(ids):
         raise PermissionDenied(LOOK_ONLY)
@@ -165,9 +183,8 @@ def _page(
 ) -> HttpResponse:
     """The page; after a mistake with its sentence, the marks as they were, and what was typed."""
     accounts = queue.accounts_of(request.user, place.wanted)
-    page = queue.page(
-        request.user, place.wanted, place.cursor, place.size, to_change=bool(accounts), dressed=tiles.dressed
-    )
+    is_waiting = place.wanted.status == Status.WAITING
+    page = _read(request, place, to_change=bool(accounts), is_shared=bool(accounts) and is_waiting)
     context = {
         "here": "review",
         "filters": filtering.bar(request, place.wanted, place.sentences, page="grid"),
@@ -175,7 +192,8 @@ def _page(
         "tally": tiles.tally(page.rows),
         "complete_url": _completion(page.rows),
         "may_change": bool(accounts),
-        "is_waiting": place.wanted.status == Status.WAITING,
+        "is_waiting": is_waiting,
+        "is_held": is_waiting and not page.rows and queue.matching(accounts, place.wanted).exists(),
         "trouble": trouble or (panel.trouble if panel else ""),
         "tag_form": panel if isinstance(panel, TagForm) else TagForm(),
         "reject_form": panel if isinstance(panel, ReasonForm) else ReasonForm(),
@@ -186,6 +204,18 @@ def _page(
         **_addresses(place, page),
     }
     return render(request, template_for(request, "metadata/grid.html", partial="grid"), context, status=status)
+
+
+def _read(request: SignedInRequest, place: Place, *, to_change: bool, is_shared: bool) -> queue.Page:
+    """The page; of what several decide on, only what nobody else is being shown, and held for this person."""
+    reading = queue.Reading(tiles.dressed)
+    if is_shared:
+        reading = reading._replace(narrowed=review_claims.free_for(request.user))
+    page = queue.page(request.user, place.wanted, place.cursor, place.size, to_change=to_change, reading=reading)
+    if not is_shared:
+        return page
+    held = review_claims.hold(request.user, [row.pk for row in page.rows])
+    return replace(page, rows=[row for row in page.rows if row.pk in held])
 
 
 def _completion(rows: list[AIMetadata]) -> str:
@@ -202,6 +232,7 @@ def _addresses(place: Place, page: queue.Page) -> dict[str, Any]:
         "here_url": place.url(),
         "next_url": place.at(page.next_cursor).url() if page.next_cursor else "",
         "previous_url": place.at(page.previous_cursor).url() if page.previous_cursor else "",
+        "hold_url": reverse("metadata:grid_hold"),
         "approve_url": place.url("grid_approve", next=page.next_cursor),
         "reject_url": place.url("grid_reject"),
         "tag_url": place.url("grid_tag"),

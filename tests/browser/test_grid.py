@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Locator, Page, expect
 
 from metadata.models import AIMetadata, Decision
@@ -376,3 +379,38 @@ def test_show_the_grid_in_any_state_has_no_fault_that_axe_finds(page: Page, mirr
         page.goto(f"/review/all/?do={act}")
         found += faults(page)
     assert "\n".join(found) == ""
+
+
+# --- Signed out meanwhile --------------------------------------------------------------------------------------
+
+
+def test_sign_in_again_in_another_tab_keeps_the_marks_and_what_was_typed(
+    page: Page, mirrored: Account, rows: list[AIMetadata]
+) -> None:
+    mirrored.owner.set_password("a long password")
+    mirrored.owner.save()
+    box(page, 1).check()
+    page.keyboard.press("r")
+    page.get_by_label("Anything to add?").fill("Typed while signed out")
+    page.context.clear_cookies(name=re.compile("session"))
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Too vague").click()
+    expect(page.get_by_text("You are signed out, so nothing was done.")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="sign in in another tab").click()
+    tab = opened.value
+    tab.get_by_label("Username").fill(mirrored.owner.username)
+    tab.get_by_label("Password").fill("a long password")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url("**/review/grid/**")
+    page.bring_to_front()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.get_by_text("You are signed out")).to_have_count(0)
+    assert marked(page) == [1]
+    page.locator("summary", has_text="Reject 1 marked").click()
+    page.get_by_role("button", name="Too vague").click()
+
+    expect(page.get_by_text("1 photo rejected.")).to_be_visible()
+    rows[1].refresh_from_db()
+    assert (rows[1].review_status, rows[1].rejection_reason) == ("rejected", "Too vague: Typed while signed out")
+    assert approved(rows) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from metadata import bulk, workflow
 from metadata.models import AIMetadata, Decision, MetadataHistory
@@ -75,6 +76,7 @@ def test_queue_with_a_cursor_behind_which_nothing_is_left_is_empty(curator_clien
         ("after=0001-01-01", "Type a day between 1800 and 2200."),
         ("cursor=nonsense", "cursor is none of this list."),
         ("tag=%00", "tag"),
+        ("colour=red&tag=cat", "There is no filter by “colour”."),
     ],
 )
 def test_queue_by_a_filter_that_makes_no_sense_is_422_and_not_a_part_of_it(query, field, curator_client, words):
@@ -291,7 +293,7 @@ def test_decide_on_tags_and_words(act, tags, title, curator_client, words, enque
         ({"kind": "add_tag", "filter": {}}, 422, "Type a tag."),
         ({"kind": "remove_tag", "filter": {}}, 422, "Type a tag."),
         ({"kind": "replace_tag", "filter": {}, "old": "a", "new": "a"}, 422, "That is the same tag."),
-        ({"kind": "replace_word", "filter": {}, "old": "cat", "new": "dog"}, 422, "A word of fewer than four"),
+        ({"kind": "replace_word", "filter": {}, "old": "at", "new": "on"}, 422, "A word of fewer than three"),
         ({"kind": "approve", "filter": {"colour": "red"}}, 422, "filter.colour is not known here."),
         ({"kind": "approve", "filter": {"account": "somebody-elses"}}, 404, "You are in no library"),
         ({"kind": "approve", "filter": {"tag": "nothing"}}, 422, "Nothing matches that filter."),
@@ -303,6 +305,28 @@ def test_decide_on_all_with_a_mistake_does_nothing(body, status, sentence, curat
 
     words.refresh_from_db()
     assert (words.version, Decision.objects.count(), enqueued) == (1, 0, [])
+
+
+def test_decide_counts_as_the_preview_does_where_a_photo_is_being_described_anew(curator_client, words, enqueued):
+    approved = {"review_status": "approved", "approved_by": "user:ada", "approved_at": timezone.now()}
+    again = another(words)
+    AIMetadata.objects.update(**approved)
+    AIMetadata.objects.filter(pk=again.pk).update(processing_status="pending")
+    asked = {"kind": "add_tag", "new": "pet"}
+
+    seen = curator_client.get(f"{API}/preview", {**asked, "status": "approved"}).json()["matching"]
+    answer = post(curator_client, DECISIONS, {**asked, "filter": {"status": "approved"}, "seen": seen})
+
+    assert (seen, answer.status_code) == (1, 202)
+    again.refresh_from_db()
+    assert "pet" not in again.ai_tags
+
+
+def test_preview_by_a_filter_that_does_not_exist_is_422(curator_client, words):
+    answer = curator_client.get(f"{API}/preview", {"kind": "approve", "colour": "red"})
+
+    assert problem(answer, 422) == "There is no filter by “colour”."
+    assert answer.json()["errors"] == [{"where": "query", "field": "colour", "detail": "is not known here."}]
 
 
 def test_decide_where_one_may_only_look_is_403(viewer_client, stranger_client, words, enqueued):

@@ -131,6 +131,22 @@ class TestShares:
         assert found.whole.decided == 0
         assert (found.decisions, found.photos, found.bulk_photos) == (2, 4, 3)
 
+    def test_figures_count_each_photo_of_a_page_of_the_grid_and_no_frame_that_followed_it(
+        self, library_of_ada: Account, ada: Any, described: Any
+    ):
+        rows = [described() for _ in range(5)]
+        AIMetadata.objects.filter(pk__in=[row.pk for row in rows[:2]]).update(stack=rows[0].pk)
+        workflow.edit(rows[2], by=ada, version=1, changes={"ai_description": "A ginger cat on a wall."})
+        bulk.decide_page(library_of_ada, by=ada, kind="approve", versions={rows[0].pk: 1, rows[2].pk: 2})
+        wrong = {"reason": "Too vague: all"}
+        bulk.decide_page(library_of_ada, by=ada, kind="reject", versions={row.pk: 1 for row in rows[3:]}, params=wrong)
+
+        whole = told(library_of_ada).whole
+
+        assert (whole.approved, whole.untouched, whole.edits) == (2, 1, [1])
+        assert (whole.rejected, whole.why) == (2, [("Too vague", 2)])
+        assert AIMetadata.objects.get(pk=rows[1].pk).review_status == "approved"
+
     def test_figures_of_other_libraries_stay_out(self, library_of_ada: Account, ada: Any, described: Any):
         theirs = AIMetadataFactory(described=True)
         approve(theirs, theirs.photo.account.owner)

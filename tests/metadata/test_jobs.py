@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import django_rq
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 from rq import Worker
 from rq.cron import CronScheduler
 from rq.exceptions import ShutDownImminentException
@@ -333,6 +336,29 @@ def test_carry_out_decision_when_the_worker_is_told_to_stop_gives_it_back(
     decision.refresh_from_db()
     assert (decision.state, decision.changed) == (RunState.QUEUED, 0)
     assert enqueued == [("carry_out_decision", (str(decision.pk),))]
+
+
+@pytest.mark.parametrize(("cause", "is_raised"), [(DeadlockDetected("ring"), False), (ValueError("else"), True)])
+def test_carry_out_decision_broken_off_for_another_transaction_is_taken_up_again(
+    enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_raised: bool
+):
+    account = AccountFactory()
+    AIMetadataFactory(described=True, photo__album__account=account)
+    decision = Decision.objects.create(account=account, kind="approve", requested_by=account.owner)
+
+    def break_off(*_: Any) -> None:
+        raise OperationalError("broken off") from cause
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chunks, "_chunk", break_off)
+        with pytest.raises(OperationalError) if is_raised else nullcontext():
+            jobs.carry_out_decision(str(decision.pk))
+
+    assert enqueued == ([] if is_raised else [("carry_out_decision", (str(decision.pk),))])
+    if not is_raised:
+        jobs.carry_out_decision(str(decision.pk))
+        decision.refresh_from_db()
+        assert (decision.state, decision.changed) == (RunState.SUCCEEDED, 1)
 
 
 def test_cron_enqueues_both_reconcilers_every_few_seconds():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from metadata import jobs, lanes
 from metadata.lanes import Verdict, judge
 from metadata.models import AIMetadata
-from smugmug.models import Account
-from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, PromptFactory
+from smugmug.models import Account, Photo
+from tests.factories import AIMetadataFactory, AlbumFactory, PhotoFactory, PromptFactory, SyncRunFactory
 
 GOOD: dict[str, Any] = {
     "ai_title": "Grey cat",
@@ -164,6 +167,7 @@ def test_unjudged_words_that_wait_get_a_lane_and_others_keep_theirs(library_of_a
     judged = words_in(library_of_ada, lane="look", doubts=["short"])
     decided = words_in(library_of_ada, approved=True)
     undescribed = words_in(library_of_ada, described=False)
+    cache.set(lanes.LAST_PASS, lanes.Pass(timezone.now()))  # nothing was read since
 
     jobs.judge_unjudged()
 
@@ -173,6 +177,53 @@ def test_unjudged_words_that_wait_get_a_lane_and_others_keep_theirs(library_of_a
         ("", []),
         ("", []),
     ]
+
+
+def changed_on_smugmug(words: AIMetadata, caption: str) -> None:
+    """As a sync writes it."""
+    Photo.objects.filter(pk=words.photo_id).update(caption=caption, synced_at=timezone.now())
+    SyncRunFactory(account=words.photo.account, state="succeeded", heartbeat_at=timezone.now())
+
+
+@pytest.mark.django_db
+def test_waiting_words_whose_caption_a_sync_changed_are_judged_anew(library_of_ada: Account):
+    words, decided = words_in(library_of_ada, lane="glance"), words_in(library_of_ada, lane="glance", approved=True)
+    jobs.judge_unjudged()
+    assert found(words, decided) == [("glance", []), ("glance", [])]
+    for row in (words, decided):
+        changed_on_smugmug(row, "Wedding of Zoë and Brian in Naples")
+
+    jobs.judge_unjudged()
+
+    assert found(words, decided) == [("read", ["caption_differs"]), ("glance", [])]
+
+
+@pytest.mark.django_db
+def test_words_are_judged_anew_only_where_something_was_read_since(library_of_ada: Account):
+    words, other = words_in(library_of_ada), words_in(library_of_ada)
+    Photo.objects.filter(pk=other.photo_id).update(synced_at=timezone.now() - datetime.timedelta(days=1))
+    lanes.judge_read_since(seconds=60)
+    with CaptureQueriesContext(connection) as nothing:
+        lanes.judge_read_since(seconds=60)
+    AIMetadata.objects.update(lane="look")
+    changed_on_smugmug(words, "")
+
+    lanes.judge_read_since(seconds=60)
+
+    assert len(nothing) == 1
+    assert [lane for lane, _ in found(words, other)] == ["glance", "look"]
+
+
+@pytest.mark.django_db
+def test_judging_what_was_read_goes_on_where_its_time_ended(library_of_ada: Account, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lanes, "ROWS_A_STATEMENT", 1)
+    rows = sorted((words_in(library_of_ada) for _ in range(3)), key=lambda row: row.pk)
+
+    lanes.judge_read_since(seconds=0)
+    assert [lane for lane, _ in found(*rows)] == ["glance", "", ""]
+    lanes.judge_read_since(seconds=60)
+
+    assert [lane for lane, _ in found(*rows)] == ["glance"] * 3
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -57,6 +58,7 @@ def test_filter_read_from_its_own_address_is_the_same():
     )  # fmt: skip
 
     assert ReviewFilter.read(given.query()) == (given, {})
+    assert ReviewFilter.read(QueryDict(f"{given.text_form()}&cursor=x&page=grid")) == (given, {})
     assert ReviewFilter.read_text(given.text_form()) == given
     assert ReviewFilter.from_json(given.to_json()) == given
 
@@ -81,6 +83,15 @@ def test_filter_of_an_address_keeps_what_makes_sense_and_names_the_rest():
         "after": "Type a day as 2026-05-31.",
         "before": "Type a day between 1800 and 2200.",
     }
+
+
+def test_filter_of_an_address_names_what_there_is_no_filter_by():
+    asked = QueryDict(f"tag=cat&cursor=x&{'z' * 90}=1&colour=red&size=24&flavour=2&photo=1&odour=3")
+
+    found, sentences = ReviewFilter.read(asked)
+
+    assert found == ReviewFilter(tag="cat")
+    assert sentences == {name: f"There is no filter by “{name}”." for name in ("colour", "flavour", "odour")}
 
 
 @pytest.mark.parametrize(
@@ -140,6 +151,30 @@ def test_words_of_a_state_are_those_of_photos_still_there(library_of_ada: Accoun
     found = queue.words(library_of_ada.owner, ReviewFilter(status=status))
 
     assert {name for name, row in rows.items() if row in found} == expected
+
+
+@pytest.mark.parametrize("text", ["the", "THE", "over the", "!"])
+def test_words_by_a_text_without_any_word_to_search_for_are_found_as_it_is_written(library_of_ada: Account, text: str):
+    row = words_in(library_of_ada, ai_description="Up and over the wall!")
+    words_in(library_of_ada, ai_title="Cat", ai_description="A grey cat.", ai_alt_text="")
+
+    assert pks(queue.words(library_of_ada.owner, ReviewFilter(text=text))) == [row.pk]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "page", "focus"),
+    [
+        (ALL, "surest", "oldest"),
+        (ReviewFilter(lane="glance"), "surest", "oldest"),
+        (ReviewFilter(lane="read"), "least_sure", "least_sure"),
+        (ReviewFilter(lane="look"), "least_sure", "least_sure"),
+        (ReviewFilter(lane="look", status="all"), "oldest", "oldest"),
+        (ReviewFilter(lane="look", order="surest"), "surest", "surest"),
+        (ReviewFilter(status="approved"), "oldest", "oldest"),
+    ],
+)
+def test_order_without_a_wish_is_the_least_sure_first_where_one_reads(wanted: ReviewFilter, page: str, focus: str):
+    assert (queue.order_of_page(wanted), queue.order_of_focus(wanted)) == (page, focus)
 
 
 def test_words_are_of_libraries_that_the_person_may_change(library_of_ada: Account):

@@ -19,6 +19,7 @@ Enqueued = list[tuple[str, tuple[Any, ...]]]
 
 OFFER = "/review/say-once/offer"
 DO = "/review/say-once"
+WORD = Decision.Kind.REPLACE_WORD
 LEOPARD = "A leopard sleeps in a tree. The leopard is old."
 
 
@@ -43,7 +44,10 @@ def words(description: str, title: str = "", alt_text: str = "", tags: tuple[str
         ("A leopard.", "A snow leopardess cub.", None),
         ("A leopard.", "A.", None),
         ("A leopard in a tree.", "A cheetah in a bush.", None),
-        ("A cat in a tree.", "A dog in a tree.", None),
+        ("A cat in a tree.", "A dog in a tree.", ("cat", "dog")),
+        ("Cat and dog.", "Cat or dog.", None),
+        ("The cat.", "Her cat.", None),
+        ("An ox.", "An elk.", None),
         ("A leopard.", "A Leopard.", None),
         ("In 2019 here.", "In 2020 here.", None),
         ("A leopard", "A leopard.", None),
@@ -60,6 +64,22 @@ def test_replaced_word_may_stand_in_several_texts():
 
     assert say_once.replaced_word(before, after) == ("leopard", "cheetah")
     assert say_once.replaced_word(before, {**after, "ai_title": "Lion"}) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pair"),
+    [
+        (("snow leopard", "snow"), ("cheetah", "snow"), ("snow leopard", "cheetah")),
+        (("cat",), ("Cat",), None),
+        (("cat", "dog"), ("owl", "ox"), None),
+        (("cat",), ("cat", "dog"), None),
+        (("cat", "dog"), ("cat",), None),
+    ],
+)
+def test_replaced_tag_is_one_for_one_other(
+    before: tuple[str, ...], after: tuple[str, ...], pair: tuple[str, str] | None
+):
+    assert say_once.replaced_tag(words("", tags=before), words("", tags=after)) == pair
 
 
 # --- Where else --------------------------------------------------------------------------------------------
@@ -85,7 +105,7 @@ def offer_of(library: Account, **changes: str) -> dict[str, str]:
 
 
 def test_offer_counts_what_waits_in_this_library_with_that_word(library_of_ada: Account, leopards: list[AIMetadata]):
-    found = say_once.offer(library_of_ada, "leopard", "cheetah")
+    found = say_once.offer(library_of_ada, WORD, "leopard", "cheetah")
 
     assert (found.count, found.is_capped) == (3, False)
 
@@ -96,8 +116,8 @@ def test_offer_counts_no_further_than_it_tells(
     monkeypatch.setattr(queue, "COUNT_TO", 2)
 
     with CaptureQueriesContext(connection) as queries:
-        found = say_once.offer(library_of_ada, "leopard", "cheetah")
-        say_once.offer(library_of_ada, "Leopard", "Cheetah")
+        found = say_once.offer(library_of_ada, WORD, "leopard", "cheetah")
+        say_once.offer(library_of_ada, WORD, "Leopard", "Cheetah")
 
     assert (found.count, found.is_capped) == (2, True)
     assert len([query for query in queries if "LIMIT 3" in query["sql"]]) == 1
@@ -137,7 +157,8 @@ def test_offer_of_a_word_that_stands_nowhere_else_is_empty(owner_client: Client,
     ("field", "value", "sentence"),
     [
         ("old", "", "Type the word that is wrong."),
-        ("old", "cat", "A word of fewer than four letters"),
+        ("old", "at", "A word of fewer than three letters"),
+        ("old", "The", "“The” stands in too many sentences."),
         ("old", "two words", "Type one word, of letters alone."),
         ("old", "a.*b|c", "Type one word, of letters alone."),
         ("old", "x" * 61, "at most 60 characters"),
@@ -238,3 +259,46 @@ def test_dismiss_for_htmx_leaves_nothing_in_the_place_of_the_offer(owner_client:
     response = owner_client.post(f"{DO}/dismiss", headers=HTMX)
 
     assert (response.status_code, response.text) == (200, "")
+
+
+# --- Tags ----------------------------------------------------------------------------------------------------
+
+
+def test_approve_with_a_tag_replaced_offers_it_for_the_others_and_replaces_that_tag_alone(
+    owner_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    first, other = (described(library_of_ada, "On snow.", ai_tags=["snow leopard", "snow"]) for _ in range(2))
+    sent = {"version": 1, "title": first.ai_title, "description": "On snow.", "alt_text": first.ai_alt_text}
+    tagged = {"tags": "cheetah, snow", "categories": first.ai_categories}
+
+    owner_client.post(f"/review/{first.pk}/approve", {**sent, **tagged})
+    kept = owner_client.session["say_once"]
+    page = owner_client.get(kept["url"])
+    owner_client.post(DO, {"account": library_of_ada.nickname, "what": "tag", "old": kept["old"], "new": kept["new"]})
+
+    assert (kept["old"], kept["new"]) == ("snow leopard", "cheetah")
+    assert '<span class="num">1</span> more wait with that tag' in page.text
+    other.refresh_from_db()
+    assert (other.ai_tags, other.ai_description) == (["cheetah", "snow"], "On snow.")
+    assert Decision.objects.get(photo=None).kind == Decision.Kind.REPLACE_TAG
+    assert "say_once" not in owner_client.session
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"old": ""}, "Type a tag."),
+        ({"new": "one, two"}, "One tag at a time"),
+        ({"new": "Snow Leopard"}, "That is the same tag."),
+    ],
+)
+def test_say_it_of_a_tag_with_a_mistake_says_so_and_decides_nothing(
+    owner_client: Client, library_of_ada: Account, changes: dict[str, str], sentence: str
+):
+    asked = {"account": library_of_ada.nickname, "what": "tag", "old": "snow leopard", "new": "cheetah", **changes}
+
+    response = owner_client.post(DO, asked)
+
+    assert response.status_code == 422
+    assert sentence in response.text
+    assert not Decision.objects.exists()

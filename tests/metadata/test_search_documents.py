@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -129,4 +131,44 @@ def test_document_when_two_write_at_once_holds_the_words_of_both():
     thread.join()
 
     assert found("mountain valley") == {words.photo_id}
+    assert untrue() == []
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wrote", ["words", "photos", "album", "no words"])
+def test_documents_of_many_are_taken_in_the_order_of_ids_however_they_lie(wrote: str):
+    album = AlbumFactory()
+    ids = sorted((uuid4() for _ in range(4)), reverse=True)  # the last one is written first
+    photos = [PhotoFactory(pk=pk, album=album) for pk in ids]
+    for photo in photos:
+        AIMetadataFactory(photo=photo, described=True)
+    writers = {
+        "words": lambda: AIMetadata.objects.update(ai_tags=["one", "two"]),
+        "photos": lambda: Photo.objects.update(caption="another"),
+        "album": lambda: Album.objects.update(title="Another"),
+        "no words": lambda: AIMetadata.objects.update(attempts=3),
+    }
+
+    def write() -> None:
+        writers[wrote]()
+        connection.close()
+
+    thread = threading.Thread(target=write)
+    with transaction.atomic():
+        PhotoSearch.objects.select_for_update().get(pk=ids[0])
+        thread.start()
+        until = time.monotonic() + 10
+        while thread.is_alive() and not waits_for_a_lock() and time.monotonic() < until:
+            time.sleep(0.01)
+        is_stopped = thread.is_alive()
+        free = len(PhotoSearch.objects.exclude(pk=ids[0]).select_for_update(skip_locked=True))
+    thread.join()
+
+    assert (is_stopped, free) == ((False, 3) if wrote == "no words" else (True, 0))
     assert untrue() == []

@@ -217,6 +217,24 @@ def test_decide_when_more_match_than_were_seen_does_nothing_and_shows_the_new_nu
     assert not Decision.objects.exists()
 
 
+def test_decide_on_what_is_approved_counts_as_the_page_does_where_a_photo_is_being_described_anew(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    stay, again = waiting(library_of_ada, 2)
+    workflow.approve(stay, by=library_of_ada.owner, version=1, changes={})
+    workflow.approve(again, by=library_of_ada.owner, version=1, changes={})
+    AIMetadata.objects.filter(pk=again.pk).update(processing_status="pending")
+
+    seen = curator_client.get(CONFIRM, {"status": "approved", "do": "tags"}).context["outlook"].total
+    sent = pressed(seen, "tags", filter="status=approved", do="add_tag", add="pet")
+    response = curator_client.post(DECIDE, sent)
+
+    assert (seen, response.status_code) == (1, 302)
+    for row in (stay, again):
+        row.refresh_from_db()
+    assert ("pet" in stay.ai_tags, "pet" in again.ai_tags) == (True, False)
+
+
 def test_decide_twice_finds_nothing_the_second_time(
     curator_client: Client, library_of_ada: Account, enqueued: Enqueued
 ):

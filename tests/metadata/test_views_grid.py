@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from metadata import stacks, workflow
+from metadata import bulk, stacks, workflow
 from metadata.models import AIMetadata, Decision, MetadataHistory
 from smugmug.models import Account
 from tests.conftest import HTMX
@@ -21,6 +22,7 @@ from tests.factories import (
     AIMetadataFactory,
     AlbumFactory,
     DecisionFactory,
+    MembershipFactory,
     PhotoFactory,
     UserFactory,
 )
@@ -301,8 +303,8 @@ def test_approve_when_somebody_was_faster_names_them_and_approves_the_rest(
 
     response = curator_client.post(APPROVE, shown, follow=True)
 
-    assert f"ada was faster on 1 photo: “{rows[0].photo.name}” is approved." in response.text
-    assert f"zoe was faster on 1 photo: “{rows[1].photo.name}” waits with other words." in response.text
+    assert f"ada was faster on 1 photo: “{rows[0].photo.name}” is approved with “Hers.”." in response.text
+    assert f"zoe was faster on 1 photo: “{rows[1].photo.name}” waits with “Zoe&#x27;s”." in response.text
     assert "1 photo approved." in response.text
     assert statuses(rows) == ["approved", "unreviewed", "approved"]
     first = AIMetadata.objects.get(pk=rows[0].pk)
@@ -316,10 +318,49 @@ def test_approve_the_same_page_twice_changes_nothing_more(
     sent = page_of(rows)
 
     curator_client.post(APPROVE, sent)
-    curator_client.post(APPROVE, sent)
+    again = curator_client.post(APPROVE, sent, follow=True)
 
+    assert "was faster" not in again.text
+    assert "You have changed" not in again.text
     assert statuses(rows) == ["approved"] * 2
     assert set(AIMetadata.objects.values_list("version", flat=True)) == {2}
+
+
+def test_approve_what_the_same_person_changed_elsewhere_leaves_it_and_says_so(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued
+):
+    rows = waiting(library_of_ada, 2)
+    grace = User.objects.get(username="grace")
+    workflow.edit(rows[0], by=grace, version=1, changes={"ai_title": "Mine"})
+    sent = {"shown": [f"{row.pk}:1" for row in rows]}
+
+    response = curator_client.post(APPROVE, sent, follow=True)
+
+    said = f"You have changed 1 photo since this page was loaded: “{rows[0].photo.name}” waits with “Mine”."
+    assert said in response.text
+    assert "faster" not in response.text
+    assert statuses(rows) == ["unreviewed", "approved"]
+
+
+def test_approve_in_two_libraries_decides_in_both_or_in_none(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+):
+    other = MembershipFactory(user=User.objects.get(username="grace"), role="curator").account
+    rows = [*waiting(library_of_ada), *waiting(other)]
+    decide_page, decided = bulk.decide_page, []
+
+    def fail_the_second(account: Account, **wish: Any) -> Any:
+        decided.append(account)
+        if len(decided) == 2:
+            raise OperationalError("the connection is gone")
+        return decide_page(account, **wish)
+
+    monkeypatch.setattr(bulk, "decide_page", fail_the_second)
+    with pytest.raises(OperationalError):
+        curator_client.post(APPROVE, page_of(rows))
+
+    assert len(decided) == 2
+    assert untouched(rows)
 
 
 def test_approve_with_all_marked_approves_nothing(curator_client: Client, library_of_ada: Account):

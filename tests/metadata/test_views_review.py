@@ -75,12 +75,15 @@ def test_review_signed_out_goes_to_sign_in(client: Client):
 
 
 @pytest.mark.parametrize("url", [approve_url, reject_url])
-def test_decide_signed_out_goes_to_sign_in(client: Client, library_of_ada: Account, url: Any, enqueued: Enqueued):
+def test_decide_signed_out_is_answered_with_the_sign_in_page_and_changes_nothing(
+    client: Client, library_of_ada: Account, url: Any, enqueued: Enqueued
+):
     words = waiting(library_of_ada)
 
     response = client.post(url(words), typed(words, reason="Other"))
 
-    assert response["Location"].startswith("/sign-in/?next=/review/")
+    assert response.status_code == 401
+    assert 'name="unsent"' in response.text
     assert unchanged(words)
 
 
