@@ -10,10 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from metadata import change_plan, publish
+from metadata import change_plan, change_work, publish
 from metadata.models import Change, ChangeSet
 from metadata.queue import ReviewFilter
+from smugmug.client import ClockOff
 from smugmug.models import Account, AuditEntry
+from smugmug.oauth import TokensUnreadable
 from tests.conftest import together
 from tests.factories import (
     AccountFactory,
@@ -282,6 +284,14 @@ def test_database_lets_nothing_run_that_no_person_has_armed(account, values):
     assert not change_set.begin(alone=True)
     assert not change_set.resume()
     assert untouched(change_set)
+
+
+@pytest.mark.parametrize("error", [ClockOff("our clock is off"), TokensUnreadable()])
+def test_heed_a_refusal_that_is_ours_leaves_the_library_connected(account, error):
+    change_work.heed(prepare(account, caption="empty"), error)
+
+    account.refresh_from_db()
+    assert account.is_connected
 
 
 # --- The command

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from smugmug import audit, sync
 from smugmug.client import SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, AuditEntry, Photo, SyncRun
+from smugmug.oauth import TokensUnreadable
 from smugmug.sandbox.messages import html_reply
 from targetvision.models import RunState
 from tests.factories import AccountFactory, AlbumFactory, SyncRunFactory, UserFactory
@@ -193,6 +194,16 @@ def test_sync_a_library_that_is_refused_ends_with_1_and_says_why(own_account, ow
     assert "Full sync of demo failed" in out
     assert SmugMugRefused.advice in out
     assert SyncRun.objects.get().state == RunState.FAILED
+
+
+def test_sync_a_library_whose_tokens_cannot_be_read_ends_with_1_and_says_what_to_do(account, lose_keys):
+    lose_keys()
+
+    out, status = run("sync_smugmug", "--all", "--incremental")
+
+    assert status == 1
+    assert TokensUnreadable.advice in out
+    assert not Photo.objects.exists()
 
 
 def test_sync_a_library_while_smugmug_is_away_pauses_ends_with_1_and_says_until_when(library_of_ada, slept):
