@@ -25,6 +25,7 @@ HTTPS = (
     "CSRF_COOKIE_SECURE",
     "SECURE_SSL_REDIRECT",
     "SECURE_HSTS_SECONDS",
+    "SECURE_HSTS_PRELOAD",
     "SECURE_PROXY_SSL_HEADER",
 )
 
@@ -88,6 +89,7 @@ def test_settings_with_https_address_switch_on_what_protects_it():
         "CSRF_COOKIE_SECURE": True,
         "SECURE_SSL_REDIRECT": True,
         "SECURE_HSTS_SECONDS": 31_536_000,
+        "SECURE_HSTS_PRELOAD": False,
         "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
         "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]", "photos.example.org"],
     }
@@ -99,6 +101,7 @@ def test_settings_without_https_address_leave_it_off():
         "CSRF_COOKIE_SECURE": False,
         "SECURE_SSL_REDIRECT": False,
         "SECURE_HSTS_SECONDS": 0,
+        "SECURE_HSTS_PRELOAD": False,
         "SECURE_PROXY_SSL_HEADER": None,
     }
 
