@@ -4,14 +4,17 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "targetvision.settings")
 
-from targetvision import env, logs, start
+from django.conf import settings
+
+from targetvision import logs, start
 
 start.prepare()
 
-bind = f"{env.text('BIND', '127.0.0.1')}:{env.integer('PORT', 8000, low=1, high=65535)}"
+# The first look at the settings: a wrong one ends here, with its sentence, and not in each worker that would not start.
+bind = f"{settings.BIND}:{settings.PORT}"
 worker_class = "gthread"
 workers = 2
 threads = 32  # a cold picture waits for SmugMug, and must not keep a page waiting
 graceful_timeout = 3
 control_socket_disable = True
-logconfig_dict = logs.config(env.choice("LOG_FORMAT", "text", logs.FORMATS), debug=False)
+logconfig_dict = logs.config(settings.LOG_FORMAT, debug=False)

@@ -10,7 +10,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "targetvision.settings")
     from targetvision import start  # noqa: PLC0415 - a wrong environment must not end in an import error
 
-    with start.disk_full_in_a_sentence():
+    with start.trouble_in_a_sentence():
         start.prepare(command=sys.argv[1] if len(sys.argv) > 1 else "help")
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - needs the environment
 

@@ -29,7 +29,7 @@ from metadata.models import AIMetadata, Change, ChangeSet
 from metadata.publish import PUBLISH, REVERT
 from smugmug import audit, grants, mirror
 from smugmug.client import (
-    ClockOff,
+    RefusedHere,
     SmugMugClient,
     SmugMugError,
     SmugMugNotGranted,
@@ -395,5 +395,5 @@ def heed(change_set: ChangeSet, exc: SmugMugError) -> None:
     """Remember of the account what the refusal says of it."""
     if isinstance(exc, SmugMugNotGranted):
         grants.keep(change_set.account, may_change=False)
-    elif isinstance(exc, SmugMugRefused) and not isinstance(exc, ClockOff):
+    elif isinstance(exc, SmugMugRefused) and not isinstance(exc, RefusedHere):
         Account.objects.connected().filter(pk=change_set.account_id).update(state=Account.State.REFUSED)

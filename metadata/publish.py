@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
@@ -63,7 +64,8 @@ def prepare(account: Account, *, by: User | None, filter: ReviewFilter, rules: M
     found, total = change_plan.approved_only(change_set).count(), Change.objects.filter(change_set=change_set).count()
     ChangeSet.objects.filter(pk=change_set.pk).update(found=found, total=total)
     change_set.refresh_from_db()
-    logger.info("change-set %s is prepared: %s of %s photos would change", change_set.pk, total, found)
+    said = "change-set %s is prepared: %s of %s photos would change", change_set.pk, total, found
+    transaction.on_commit(partial(logger.info, *said))  # a dry run keeps nothing
     return change_set
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from smugmug.models import Account, Album, AlbumPhoto, AuditEntry, Membership, Photo, SyncRun
@@ -44,6 +45,10 @@ class AccountAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: ModelForm, change: bool) -> None:  # noqa: FBT001
+        """Write what was changed alone: tokens that cannot be read here would be written back as none."""
+        obj.save(update_fields=form.changed_data)
 
 
 @admin.register(Album)

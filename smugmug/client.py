@@ -13,6 +13,7 @@ import requests
 from smugmug import records, writing
 from smugmug.errors import (
     ClockOff,
+    RefusedHere,
     SmugMugError,
     SmugMugGone,
     SmugMugLocked,
@@ -33,6 +34,7 @@ __all__ = [
     "TIMEOUT",
     "ClockOff",
     "Page",
+    "RefusedHere",
     "SmugMugClient",
     "SmugMugError",
     "SmugMugGone",

@@ -30,7 +30,11 @@ class SmugMugRefused(SmugMugError):
     advice = "SmugMug refuses our access. Connect the account again, and check SMUGMUG_API_KEY and SMUGMUG_API_SECRET."
 
 
-class ClockOff(SmugMugRefused):
+class RefusedHere(SmugMugRefused):
+    """What is wrong is on this machine; the account's access may well be good."""
+
+
+class ClockOff(RefusedHere):
     """Our signatures carry a time that SmugMug does not believe; key and token may well be good."""
 
 

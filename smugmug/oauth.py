@@ -13,7 +13,16 @@ from django.db import transaction
 from django_rq import get_connection
 from requests_oauthlib import OAuth1
 
-from smugmug.client import ATTEMPTS, PATIENCE, TIMEOUT, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
+from smugmug.client import (
+    ATTEMPTS,
+    PATIENCE,
+    TIMEOUT,
+    RefusedHere,
+    SmugMugClient,
+    SmugMugError,
+    SmugMugRefused,
+    SmugMugUnavailable,
+)
 from smugmug.models import Account, Membership
 from smugmug.pacing import Pacer
 from smugmug.records import RemoteUser
@@ -37,6 +46,21 @@ class NotConfigured(SmugMugError):
 
     def __init__(self) -> None:
         super().__init__(self.advice)
+
+
+class TokensUnreadable(RefusedHere):
+    """The account's tokens are encrypted under a key that is not here, or were forgotten.
+
+    Without them SmugMug would take us for anybody, and show a public library where a private one is mirrored.
+    """
+
+    advice = (
+        "The tokens of this library cannot be read. Connect the account again, or put back the keys under which it was "
+        "connected (keys.env, or FIELD_ENCRYPTION_KEYS)."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("there are no tokens that can be read")
 
 
 class HandshakeRefused(Exception):
@@ -101,7 +125,11 @@ def _pacer(rate: float) -> Pacer:
 
 
 def client(token: Token, *, attempts: int = ATTEMPTS, patience: float = PATIENCE) -> SmugMugClient:
+    """The client that speaks with the token; where that is empty, TokensUnreadable comes out of every request."""
+
     def new_session() -> Session:
+        if not (token.token and token.secret):
+            raise TokensUnreadable
         session = Session()
         session.auth = OAuth1(*_key(), resource_owner_key=token.token, resource_owner_secret=token.secret)
         return session

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from smugmug import audit
-from smugmug.client import ClockOff, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
+from smugmug.client import RefusedHere, SmugMugClient, SmugMugError, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, SyncRun
 from smugmug.reading import ALBUM_LIST, Lost, Reading
 from targetvision import logs
@@ -142,7 +142,7 @@ def _end(run: SyncRun, state: RunState, why: str = "") -> None:
 
 def _fail(run: SyncRun, exc: SmugMugError) -> None:
     logger.warning("sync %s failed: %s", run.pk, exc)
-    if isinstance(exc, SmugMugRefused) and not isinstance(exc, ClockOff):
+    if isinstance(exc, SmugMugRefused) and not isinstance(exc, RefusedHere):
         Account.objects.connected().filter(pk=run.account_id).update(state=Account.State.REFUSED)
     _end(run, RunState.FAILED, exc.advice)
 

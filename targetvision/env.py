@@ -5,14 +5,22 @@ Nothing here knows Django's settings; settings.py asks for each variable once an
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import environ
 
 T = TypeVar("T")
+
+HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\d:a-fA-F.]+\]", re.ASCII)
+ORIGIN = re.compile(r"https?://(\*\.)?([\w-]+(\.[\w-]+)*|\[[\d:a-fA-F.]+\])(:\d{1,5})?", re.ASCII)
+FERNET_KEY_BYTES = 32
 
 
 class WrongSetting(SystemExit):
@@ -94,6 +102,57 @@ def url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "ht
     if complete:
         return value.rstrip("/")
     return _wrong(name, f"is {value!r}; it takes an address that begins with {schemes[0]}://")
+
+
+def folder(name: str, default: str, *, base: Path) -> Path:
+    """A folder; a relative one lies in `base`, wherever the program is started."""
+    return (base / text(name, default)).resolve()
+
+
+def address(name: str, default: str) -> str:
+    """An IP address, or localhost; IPv6 in brackets, as addresses of pages have it."""
+    value = text(name, default)
+    if value == "localhost":
+        return value
+    try:
+        ip = ip_address(value.strip("[]"))
+    except ValueError:
+        return _wrong(name, f"is {value!r}; it takes an IP address of this machine, like 127.0.0.1 or 0.0.0.0")
+    return f"[{ip}]" if ip.version == 6 else str(ip)  # noqa: PLR2004 - as IP counts them
+
+
+def hosts(name: str) -> list[str]:
+    """Hosts as Django compares them with what a browser asked for."""
+    return _all_like(HOST, name, "hosts without http:// and port, like photos.example.org, with commas between")
+
+
+def origins(name: str) -> list[str]:
+    """Addresses of sites, without a path."""
+    return _all_like(ORIGIN, name, "addresses without a path, like https://photos.example.org, with commas between")
+
+
+def fernet_keys(name: str) -> list[str]:
+    """One key or more; no message says what they are."""
+    found = words(name)
+    if not found:
+        return _wrong(name, "is not set: a comma list of Fernet keys, the first encrypts")
+    if all(map(_is_fernet_key, found)):
+        return found
+    return _wrong(name, "makes no sense; it takes a comma list of Fernet keys (32 bytes in base64)")
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == FERNET_KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _all_like(pattern: re.Pattern[str], name: str, what: str) -> list[str]:
+    for word in words(name):
+        if not pattern.fullmatch(word):
+            return _wrong(name, f"is {text(name)!r}; it takes {what}")
+    return words(name)
 
 
 def _number(name: str, default: T, cast: Callable[[str], T], low: T, high: T) -> T:

@@ -21,8 +21,11 @@ def status(run: Run) -> int:
 
 @contextmanager
 def bar(unit: str) -> Iterator[Callable[[Run], None]]:
-    """A progress bar on standard error, in place of lines about what went well; the given function moves it."""
-    with _no_chatter(), tqdm(unit=unit, leave=False) as progress:
+    """A progress bar on standard error, in place of lines about what went well; the given function moves it.
+
+    Where standard error is no terminal, there is neither: cron would send both by mail.
+    """
+    with _no_chatter(), tqdm(unit=unit, leave=False, disable=None) as progress:
 
         def tell(run: Run) -> None:
             progress.total = run.total

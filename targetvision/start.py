@@ -16,6 +16,7 @@ from pathlib import Path
 import environ
 from django.db import DatabaseError
 from psycopg.errors import DiskFull
+from psycopg_pool import PoolTimeout
 
 from targetvision import env, keys
 from targetvision.embedded import EmbeddedError, Lease, take_lease
@@ -37,7 +38,7 @@ def prepare(*, command: str = "") -> None:
     environ.Env.read_env(BASE_DIR / ".env")
     if command == "demo":
         _demo_environment()
-    data_dir = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+    data_dir = env.folder("DATA_DIR", "var", base=BASE_DIR)
     follow_leader()
     embedded = env.text(LEASED).split(",") if env.text(LEASED) else _absent("DATABASE_URL", "REDIS_URL")
     if command in SERVICELESS:
@@ -53,14 +54,18 @@ def prepare(*, command: str = "") -> None:
 
 
 @contextmanager
-def disk_full_in_a_sentence() -> Iterator[None]:
-    """End with one sentence instead of a traceback where the disk, ours or the database's, has no room left."""
+def trouble_in_a_sentence() -> Iterator[None]:
+    """End with one sentence instead of a traceback where there is no room on a disk, or no way to the database."""
     try:
         yield
     except (OSError, DatabaseError) as exc:
-        if not _is_disk_full(exc):
-            raise
-        raise SystemExit("The disk is full. Nothing is damaged: make room, then start this again.") from None
+        if _is_disk_full(exc):
+            raise SystemExit("The disk is full. Nothing is damaged: make room, then start this again.") from None
+        if isinstance(exc.__cause__, PoolTimeout):
+            raise SystemExit(
+                "The database could not be reached within ten seconds: look whether it runs, and at DATABASE_URL."
+            ) from None
+        raise
 
 
 def _is_disk_full(exc: BaseException | None) -> bool:
@@ -86,7 +91,7 @@ def _demo_environment() -> None:
     port = env.integer("PORT", 8000, low=1, high=65534)
     stand_in = f"http://127.0.0.1:{port + 1}"
     os.environ.update(
-        DATA_DIR=str(Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve() / "demo"),
+        DATA_DIR=str(env.folder("DATA_DIR", "var", base=BASE_DIR) / "demo"),
         SMUGMUG_API_URL=stand_in,
         SMUGMUG_OAUTH_URL=f"{stand_in}/services/oauth/1.0a",
         SMUGMUG_API_KEY="sandbox-key",
@@ -121,7 +126,7 @@ def _keys(data_dir: Path, *, keep: bool) -> None:
         environ.Env.read_env(path)
     else:
         os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
-        os.environ.setdefault("FIELD_ENCRYPTION_KEYS", secrets.token_urlsafe(32))
+        os.environ.setdefault("FIELD_ENCRYPTION_KEYS", keys.make_key())
 
 
 def _migrate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -68,7 +69,7 @@ def run(greet: Callable[[], object], extra: dict[str, str] | None = None, *, spo
     `greet` is called once nothing stands in the way. With `spoken`, only those processes speak on the console, and
     the rest into DATA_DIR/processes.log.
     """
-    _refuse_taken_port(settings.PORT)
+    _refuse_taken_port(settings.BIND, settings.PORT)
     try:
         lock = lead(settings.DATA_DIR / "up.lock")
     except AlreadyRunning:
@@ -124,10 +125,13 @@ def _procfile() -> dict[str, str]:
     }
 
 
-def _refuse_taken_port(port: int) -> None:
-    with socket.socket() as probe:
+def _refuse_taken_port(host: str, port: int) -> None:
+    """CommandError where the web server could not listen there: it would try for long, and name no setting."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            probe.bind((host.strip("[]"), port))
+        except OSError as exc:
+            if exc.errno == errno.EADDRNOTAVAIL:
+                raise CommandError(f"BIND is {host}, which is no address of this machine.") from None
             raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 10} make …") from None

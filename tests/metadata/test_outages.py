@@ -11,7 +11,7 @@ from metadata import outages
 from metadata.describe import BadAnswer, CutOff, Outage, Refused, Rejected, UnusablePicture
 from metadata.outages import IN_A_ROW, MENDED_BY_PEOPLE, OF_ONE_PHOTO, Cost, Outages, Pause
 from smugmug.client import SmugMugGone, SmugMugNonsense, SmugMugRefused, SmugMugUnavailable
-from smugmug.oauth import NotConfigured
+from smugmug.oauth import NotConfigured, TokensUnreadable
 
 PHOTO = UUID(int=1)
 
@@ -65,7 +65,7 @@ def test_answered_after_a_pause_makes_careless_again():
     assert ailing.weigh(PHOTO, Outage("HTTP 500")) == Cost.NOTHING
 
 
-@pytest.mark.parametrize("error", [Rejected("HTTP 401"), SmugMugRefused("401"), NotConfigured()])
+@pytest.mark.parametrize("error", [Rejected("HTTP 401"), SmugMugRefused("401"), NotConfigured(), TokensUnreadable()])
 def test_weigh_what_a_person_must_mend_pauses_at_once_for_a_quarter_of_an_hour(error: Any):
     with pytest.raises(Pause, match=error.advice.split(".")[0]) as pause:
         Outages(0).weigh(PHOTO, error)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from metadata import change_plan, publish
+from metadata import change_plan, change_work, publish
 from metadata.models import Change, ChangeSet
 from metadata.queue import ReviewFilter
+from smugmug.client import ClockOff
 from smugmug.models import Account, AuditEntry
+from smugmug.oauth import TokensUnreadable
 from tests.conftest import together
 from tests.factories import (
     AccountFactory,
@@ -284,6 +288,14 @@ def test_database_lets_nothing_run_that_no_person_has_armed(account, values):
     assert untouched(change_set)
 
 
+@pytest.mark.parametrize("error", [ClockOff("our clock is off"), TokensUnreadable()])
+def test_heed_a_refusal_that_is_ours_leaves_the_library_connected(account, error):
+    change_work.heed(prepare(account, caption="empty"), error)
+
+    account.refresh_from_db()
+    assert account.is_connected
+
+
 # --- The command
 
 
@@ -293,7 +305,8 @@ def command(*args: str) -> str:
     return out.getvalue()
 
 
-def test_command_dry_run_shows_what_would_be_written_and_keeps_nothing(account):
+def test_command_dry_run_shows_what_would_be_written_and_keeps_nothing(account, caplog):
+    caplog.set_level(logging.INFO)
     words = approved(account, keywords=["Cat"])
 
     told = command(account.nickname, "--caption", "empty", "--keywords", "append", "--dry-run")
@@ -304,6 +317,7 @@ def test_command_dry_run_shows_what_would_be_written_and_keeps_nothing(account):
     assert f"caption: '{TEXT}', was ''" in told
     assert "nothing was written" in told
     assert not ChangeSet.objects.exists()
+    assert "is prepared" not in caplog.text
 
 
 def test_command_without_dry_run_prepares_and_arms_nothing(account):
@@ -313,7 +327,27 @@ def test_command_without_dry_run_prepares_and_arms_nothing(account):
 
     change_set = ChangeSet.objects.get()
     assert untouched(change_set)
-    assert f"/publish/{change_set.pk}/" in told
+    assert f"{settings.SITE_URL}/publish/{change_set.pk}/" in told
+
+
+def test_command_that_finds_nothing_to_write_keeps_no_change_set_and_says_so(account):
+    approved(account)
+
+    told = command(account.nickname, "--caption", "empty", "--filter", "tag=dog")
+
+    assert "There is nothing to write, so nothing was prepared." in told
+    assert "arm it" not in told
+    assert not ChangeSet.objects.exists()
+
+
+def test_prepare_that_is_kept_is_logged(account, caplog, django_capture_on_commit_callbacks):
+    caplog.set_level(logging.INFO)
+    approved(account)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        change_set = prepare(account, caption="empty")
+
+    assert f"change-set {change_set.pk} is prepared: 1 of 1 photos would change" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -334,6 +368,7 @@ def test_command_run_of_what_nobody_has_armed_is_refused(account):
     approved(account)
     change_set = prepare(account, caption="empty")
 
-    with pytest.raises(CommandError, match="Nobody has armed this change-set"):
+    address = f"{settings.SITE_URL}/publish/{change_set.pk}/"
+    with pytest.raises(CommandError, match=f"Nobody has armed this change-set.+ {address}$"):
         command(account.nickname, "--run", str(change_set.pk))
     assert untouched(change_set)

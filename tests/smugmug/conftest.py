@@ -21,6 +21,7 @@ from smugmug.models import Account, Album, Photo, SyncRun
 from smugmug.pacing import Pacer
 from smugmug.sandbox import Sandbox, odd_library
 from smugmug.sandbox.messages import Call, Reply
+from targetvision import keys
 from tests.conftest import use_sandbox
 
 Change = Callable[[dict[str, Any]], None]
@@ -90,6 +91,16 @@ def odd(settings: Any, ada: Any) -> Iterator[tuple[Sandbox, Account]]:
         account = oauth.save_account(oauth.Token(*running.grant()), owner=ada)
         sync_all(account)
         yield running, account
+
+
+@pytest.fixture
+def lose_keys(settings: Any) -> Callable[[], None]:
+    """Put another key in the place of those under which tokens were kept."""
+
+    def lose() -> None:
+        settings.FIELD_ENCRYPTION_KEYS = [keys.make_key()]
+
+    return lose
 
 
 def press(authorize_url: str, answer: str = "authorize") -> requests.Response:

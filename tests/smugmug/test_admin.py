@@ -91,6 +91,23 @@ def test_post_an_account_changes_neither_token_nor_state(operator, account):
     assert account.is_connected
 
 
+def test_post_an_account_whose_tokens_cannot_be_read_changes_its_owner_and_keeps_them(
+    operator, account, lose_keys, settings
+):
+    grace, keys = UserFactory(username="grace"), settings.FIELD_ENCRYPTION_KEYS
+    lose_keys()
+
+    response = operator.post(
+        page("change", Account, account.pk),
+        {"owner": grace.pk, "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0},
+    )
+
+    assert response.status_code == 302
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    account.refresh_from_db()
+    assert (account.owner, account.oauth_token, account.oauth_token_secret) == (grace, TOKEN, SECRET)
+
+
 def test_add_an_account_is_not_possible(operator, db):
     assert operator.get(page("add", Account)).status_code == 403
     assert operator.post(page("add", Account), {"nickname": "new"}).status_code == 403

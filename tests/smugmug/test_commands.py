@@ -8,11 +8,13 @@ from django.core.management import CommandError, call_command
 
 from smugmug import audit, sync
 from smugmug.client import SmugMugRefused, SmugMugUnavailable
+from smugmug.management.commands.sync_smugmug import summary
 from smugmug.models import Account, AuditEntry, Photo, SyncRun
+from smugmug.oauth import TokensUnreadable
 from smugmug.sandbox.messages import html_reply
 from targetvision.models import RunState
 from tests.factories import AccountFactory, AlbumFactory, SyncRunFactory, UserFactory
-from tests.smugmug.conftest import press
+from tests.smugmug.conftest import press, sync_all
 
 
 def run(*args):
@@ -143,6 +145,34 @@ def test_connect_with_a_typed_code_connects(smugmug, ada, monkeypatch):
     assert "demo is connected." in out.getvalue()
 
 
+def test_connect_to_write_before_a_photo_is_here_says_that_it_is_not_known(smugmug, ada):
+    out, _ = run("connect_smugmug", "--modify", *tokens_of(smugmug))
+
+    assert "demo is connected." in out
+    assert "Whether words may be written shows at the first change" in out
+    assert "SmugMug lets words be written." not in out
+
+
+@pytest.mark.parametrize(
+    ("granted", "said"),
+    [("Read", "Raise the permission to Modify there"), ("Modify", "SmugMug lets words be written.")],
+)
+def test_connect_to_write_again_says_what_smugmug_granted_and_remembers_it(own_account, own_smugmug, granted, said):
+    sync_all(own_account)
+    token, secret = own_smugmug.grant("Full", granted)
+
+    out, _ = run("connect_smugmug", "--modify", f"--token={token}", f"--token-secret={secret}")
+
+    assert said in out
+    assert Account.objects.get().granted_permissions == granted
+
+
+def test_connect_without_leave_to_write_says_nothing_of_it(smugmug, ada):
+    out, _ = run("connect_smugmug", *tokens_of(smugmug))
+
+    assert out == "demo is connected. Next: python manage.py sync_smugmug demo\n"
+
+
 def test_connect_with_a_wrong_code_connects_nothing(smugmug, ada, monkeypatch):
     out = StringIO()
     Typing(monkeypatch, out, change=lambda code: f"{(int(code) + 1) % 1_000_000:06d}")
@@ -173,6 +203,18 @@ def test_sync_a_library_ends_with_0_and_a_summary(account, smugmug):
     assert Photo.objects.count() == photos
 
 
+def test_sync_summary_of_one_of_each_is_in_the_singular(library_of_ada):
+    row = SyncRunFactory(account=library_of_ada, photos_seen=1, done=1, albums_locked=1, requests_made=1)
+
+    assert re.search(r": 1 photo in 1 album, .+, 1 album locked, 1 request in ", summary(row))
+
+
+def test_sync_where_nobody_looks_on_draws_no_bar(account, smugmug, capfd):
+    run("sync_smugmug", "demo")
+
+    assert capfd.readouterr().err == ""
+
+
 def test_sync_a_library_with_an_album_that_fails_ends_with_3_and_names_it(own_account, own_smugmug, faults):
     album = own_smugmug.library.albums[0]
     faults.reply(f"/album/{album.key}!images", html_reply(200, "?"))
@@ -193,6 +235,16 @@ def test_sync_a_library_that_is_refused_ends_with_1_and_says_why(own_account, ow
     assert "Full sync of demo failed" in out
     assert SmugMugRefused.advice in out
     assert SyncRun.objects.get().state == RunState.FAILED
+
+
+def test_sync_a_library_whose_tokens_cannot_be_read_ends_with_1_and_says_what_to_do(account, lose_keys):
+    lose_keys()
+
+    out, status = run("sync_smugmug", "--all", "--incremental")
+
+    assert status == 1
+    assert TokensUnreadable.advice in out
+    assert not Photo.objects.exists()
 
 
 def test_sync_a_library_while_smugmug_is_away_pauses_ends_with_1_and_says_until_when(library_of_ada, slept):

@@ -421,6 +421,16 @@ def test_get_image_without_an_api_key_is_drawn(photo, owner_client, settings):
     assert owner_client.get(images.address(photo, "thumb"))["Content-Type"] == "image/svg+xml"
 
 
+def test_get_image_of_a_library_whose_tokens_cannot_be_read_is_drawn_and_asks_nothing(
+    photo, own_smugmug, owner_client, lose_keys
+):
+    lose_keys()
+    before = len(own_smugmug.requests)
+
+    assert owner_client.get(images.address(photo, "thumb"))["Content-Type"] == "image/svg+xml"
+    assert len(own_smugmug.requests) == before
+
+
 def test_get_image_that_cannot_be_had_logs_no_address(photo, own_smugmug, owner_client, faults, caplog):
     caplog.set_level(logging.INFO)
     faults.reply("/photos/", Reply(503))

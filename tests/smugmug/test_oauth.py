@@ -9,7 +9,7 @@ from django.db import connection
 from smugmug import oauth
 from smugmug.client import ClockOff, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Membership
-from smugmug.oauth import AccountTaken, HandshakeRefused, NotConfigured, Token
+from smugmug.oauth import AccountTaken, HandshakeRefused, NotConfigured, Token, TokensUnreadable
 from smugmug.sandbox.messages import Reply, text_reply
 from tests.factories import UserFactory
 from tests.smugmug.conftest import press
@@ -239,6 +239,20 @@ def test_connect_for_a_page_twice_is_one_client_with_the_budget_of_all(own_accou
 
 def test_connect_speaks_with_the_kept_token(account, smugmug):
     assert oauth.connect(Account.objects.get()).authenticated_user().nickname == smugmug.nickname
+
+
+@pytest.mark.parametrize("connect", [oauth.connect, oauth.connect_for_changes, oauth.connect_for_page])
+@pytest.mark.parametrize("lost", ["oauth_token", "oauth_token_secret"])
+def test_connect_with_a_token_that_cannot_be_read_asks_nothing(account, smugmug, connect, lost):
+    setattr(account, lost, "")
+    before = len(smugmug.requests)
+    client = connect(account)
+
+    with pytest.raises(TokensUnreadable, match="no tokens"):
+        client.authenticated_user()
+    with pytest.raises(TokensUnreadable):
+        client.image_bytes(f"{smugmug.url}/photos/any.jpg")
+    assert len(smugmug.requests) == before
 
 
 def test_handshake_and_calls_log_neither_tokens_nor_secrets(own_smugmug, ada, caplog):

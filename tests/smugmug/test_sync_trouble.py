@@ -1,8 +1,10 @@
+import pytest
 from django.utils import timezone
 
 from smugmug import jobs, oauth, sync
 from smugmug.client import SmugMugClient, SmugMugRefused, SmugMugUnavailable
 from smugmug.models import Account, Album, Photo, SyncRun
+from smugmug.oauth import TokensUnreadable
 from smugmug.sandbox.messages import Reply, problem
 from targetvision.models import RunState
 from tests.factories import AccountFactory, AlbumFactory
@@ -162,6 +164,27 @@ def test_sync_refused_in_the_middle_fails_and_marks_the_account(own_account, own
     own_account.refresh_from_db()
     other.refresh_from_db()
     assert (own_account.state, other.state) == (Account.State.REFUSED, Account.State.CONNECTED)
+
+
+@pytest.mark.parametrize("kind", SyncRun.Kind.values)
+def test_sync_whose_tokens_cannot_be_read_asks_nothing_writes_nothing_and_fails(
+    own_account, own_smugmug, lose_keys, settings, kind
+):
+    sync_all(own_account)
+    before = list(Photo.objects.order_by("pk").values()), list(Album.objects.order_by("pk").values())
+    asked, keys = len(own_smugmug.requests), [before[1][0]["album_key"]]
+    old_keys = settings.FIELD_ENCRYPTION_KEYS
+    lose_keys()
+
+    run, _ = sync.start(own_account, by=None, kind=kind, album_keys=keys if kind == SyncRun.Kind.ALBUMS else [])
+    jobs.sync_account(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.waiting_for, run.errors) == (RunState.FAILED, TokensUnreadable.advice, [])
+    assert (list(Photo.objects.order_by("pk").values()), list(Album.objects.order_by("pk").values())) == before
+    assert len(own_smugmug.requests) == asked
+    settings.FIELD_ENCRYPTION_KEYS = old_keys
+    assert sync_all(Account.objects.get()).state == RunState.SUCCEEDED
 
 
 def test_sync_without_an_api_key_fails_with_a_sentence(account, smugmug, settings):

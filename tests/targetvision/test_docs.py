@@ -12,7 +12,9 @@ import pytest
 from .programs import ROOT, settings_names
 
 README = (ROOT / "README.md").read_text()
-READERS = {"text", "required", "flag", "words", "choice", "integer", "decimal", "usd", "url"}  # of targetvision/env.py
+# Of targetvision/env.py.
+READERS = {"text", "required", "flag", "words", "choice", "integer", "decimal", "usd", "url", "folder", "address"}
+READERS |= {"hosts", "origins", "fernet_keys"}
 PINNED = re.compile(r"[A-Za-z0-9_.-]+(\[[a-z,]+\])?==\S+ +# \S.*")
 
 

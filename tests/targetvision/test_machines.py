@@ -123,12 +123,22 @@ def test_run_into_a_full_disk_ends_in_a_sentence() -> None:
     of_the_database.__cause__ = psycopg.errors.DiskFull()
 
     for trouble in (OSError(errno.ENOSPC, "No space left on device"), of_the_database):
-        with pytest.raises(SystemExit, match=f"^{sentence}$"), start.disk_full_in_a_sentence():
+        with pytest.raises(SystemExit, match=f"^{sentence}$"), start.trouble_in_a_sentence():
             raise trouble
 
 
+def test_start_where_no_database_answers_ends_in_a_sentence_that_names_the_variable() -> None:
+    nobody = {"DATABASE_URL": f"postgres://ada@127.0.0.1:{free_port()}/photos", "REDIS_URL": "unix:///none"}
+
+    ended = run("manage.py", "migrate", **nobody, SECRET_KEY="s", FIELD_ENCRYPTION_KEYS=KEY)
+
+    assert ended.returncode == 1
+    assert "could not be reached within ten seconds: look whether it runs, and at DATABASE_URL.\n" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_run_into_another_trouble_stays_what_it_is() -> None:
-    with pytest.raises(OperationalError), start.disk_full_in_a_sentence():
+    with pytest.raises(OperationalError), start.trouble_in_a_sentence():
         raise OperationalError("server closed the connection")
 
 
@@ -146,7 +156,9 @@ def test_kill_the_demo_outright_leaves_nothing_running(folder: Path) -> None:
         end_all(folder)
 
 
-@pytest.mark.parametrize(("data_dir", "expected"), [("", ROOT / "var/demo"), ("/srv/tv", Path("/srv/tv/demo"))])
+@pytest.mark.parametrize(
+    ("data_dir", "expected"), [("", ROOT / "var/demo"), ("data", ROOT / "data/demo"), ("/srv/tv", Path("/srv/tv/demo"))]
+)
 def test_prepare_the_demo_puts_its_data_below_data_dir(data_dir: str, expected: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(os, "environ", {**os.environ, "DATA_DIR": data_dir})
     monkeypatch.setattr(environ.Env, "ENVIRON", os.environ)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .programs import run
+from .programs import ROOT, run
 
 COMPLETE = {
     "SECRET_KEY": "a long random text",
@@ -25,6 +25,7 @@ HTTPS = (
     "CSRF_COOKIE_SECURE",
     "SECURE_SSL_REDIRECT",
     "SECURE_HSTS_SECONDS",
+    "SECURE_HSTS_PRELOAD",
     "SECURE_PROXY_SSL_HEADER",
 )
 
@@ -68,6 +69,10 @@ def test_start_with_services_of_ones_own_but_no_key_is_one_sentence_and_makes_no
         ("AI_IMAGE_PIXELS", "1"),
         ("WORKERS", "0"),
         ("DEBUG", "perhaps"),
+        ("ALLOWED_HOSTS", "http://photos.example.org"),
+        ("CSRF_TRUSTED_ORIGINS", "photos.example.org"),
+        ("BIND", "photos"),
+        ("FIELD_ENCRYPTION_KEYS", "too short"),
     ],
 )
 def test_settings_with_nonsense_are_one_sentence_that_names_the_variable(name, value):
@@ -84,6 +89,7 @@ def test_settings_with_https_address_switch_on_what_protects_it():
         "CSRF_COOKIE_SECURE": True,
         "SECURE_SSL_REDIRECT": True,
         "SECURE_HSTS_SECONDS": 31_536_000,
+        "SECURE_HSTS_PRELOAD": False,
         "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
         "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]", "photos.example.org"],
     }
@@ -95,8 +101,17 @@ def test_settings_without_https_address_leave_it_off():
         "CSRF_COOKIE_SECURE": False,
         "SECURE_SSL_REDIRECT": False,
         "SECURE_HSTS_SECONDS": 0,
+        "SECURE_HSTS_PRELOAD": False,
         "SECURE_PROXY_SSL_HEADER": None,
     }
+
+
+def test_settings_with_a_relative_data_dir_take_it_from_the_checkout_wherever_they_are_read(tmp_path):
+    show = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from targetvision import settings; print(settings.DATA_DIR)"
+
+    loaded = run("-c", show, cwd=tmp_path, **COMPLETE, DATA_DIR="some/where")
+
+    assert loaded.stdout == f"{ROOT / 'some/where'}\n"
 
 
 @pytest.mark.parametrize(

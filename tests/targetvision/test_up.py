@@ -120,6 +120,21 @@ def test_up_whose_parent_is_killed_while_it_starts_leaves_nothing(home):
     assert home.gets_quiet(), home.processes
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("192.0.2.1", "CommandError: BIND is 192.0.2.1, which is no address of this machine."),
+        ("foo", "BIND is 'foo'; .+"),
+    ],
+)
+def test_up_on_an_address_that_is_not_this_machines_starts_nothing_and_says_so(home, address, sentence):
+    up = home.start(UP, BIND=address)
+
+    assert up.status(START_SECONDS) == 1
+    assert re.fullmatch(rf"{sentence}\n", up.output)
+    assert home.gets_quiet(), home.processes
+
+
 def test_up_where_another_runs_is_refused_and_the_other_stays(home):
     first = home.up()
     running = home.processes

@@ -55,13 +55,14 @@ class Command(BaseCommand):
         with transaction.atomic():
             change_set = publish.prepare(account, by=None, filter=wanted, rules=rules)
             self._tell(change_set)
-            if options["dry_run"]:
+            if options["dry_run"] or not change_set.total:
                 transaction.set_rollback(True)
         if options["dry_run"]:
             self.stdout.write("A dry run: nothing was written, and nothing kept.")
+        elif not change_set.total:
+            self.stdout.write("There is nothing to write, so nothing was prepared.")
         else:
-            address = reverse("metadata:change_set", args=[change_set.pk])
-            self.stdout.write(f"Nothing is written yet. Look it through and arm it: {settings.SITE_URL or ''}{address}")
+            self.stdout.write(f"Nothing is written yet. Look it through and arm it: {_address(change_set)}")
 
     def _tell(self, change_set: ChangeSet) -> None:
         counts = change_plan.count(change_set)
@@ -104,9 +105,15 @@ def _armed(account: int, text: str) -> ChangeSet:
     if found is None:
         raise CommandError(f"There is no change-set {text!r} in this library.")
     if not found.is_active or found.stage == ChangeSet.Stage.PREPARED:
-        address = reverse("metadata:change_set", args=[found.pk])
-        raise CommandError(f"Nobody has armed this change-set, or it is over. A person arms it on its page: {address}")
+        raise CommandError(
+            f"Nobody has armed this change-set, or it is over. A person arms it on its page: {_address(found)}"
+        )
     return found  # type: ignore[no-any-return]
+
+
+def _address(change_set: ChangeSet) -> str:
+    """The page of the change-set, as a browser takes it."""
+    return f"{settings.SITE_URL}{reverse('metadata:change_set', args=[change_set.pk])}"
 
 
 def _filter(text: str, album: UUID | None) -> ReviewFilter:

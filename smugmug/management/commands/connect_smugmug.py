@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from smugmug import oauth
+from smugmug import grants, oauth
 from smugmug.client import SmugMugError
+from smugmug.models import Account, Photo
 from smugmug.oauth import Token
+from smugmug.wire import NOT_GRANTED
 from targetvision.people import NoOwner, owner
+
+# What SmugMug answers at the handshake does not say what it has granted.
+NOT_KNOWN = (
+    "Whether words may be written shows at the first change: SmugMug keeps an earlier, smaller grant. "
+    "Raise it there, under Account Settings, Privacy, Authorized Services."
+)
 
 
 class Command(BaseCommand):
@@ -34,6 +43,8 @@ class Command(BaseCommand):
         except (oauth.HandshakeRefused, oauth.AccountTaken, NoOwner) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{account.nickname} is connected. Next: python manage.py sync_smugmug {account.nickname}")
+        if modify:
+            self.stdout.write(_about_changes(account))
 
     def _handshake(self, permissions: str) -> Token:
         token = oauth.request_token(oauth.OUT_OF_BAND)
@@ -50,3 +61,16 @@ class Command(BaseCommand):
         if password:
             self.stdout.write(f"Made the first user: {user.get_username()}, password {password}")
         return user
+
+
+def _about_changes(account: Account) -> str:
+    """Whether SmugMug lets us write, which it tells only of a photo: of one that was mirrored before."""
+    photo = Photo.objects.present().filter(account=account).first()
+    if photo is None:
+        return NOT_KNOWN
+    try:
+        with contextlib.closing(oauth.connect(account)) as client:
+            may_change = grants.check(account, f"/api/v2/image/{photo.image_id}", client=client)
+    except SmugMugError:
+        return NOT_KNOWN
+    return "SmugMug lets words be written." if may_change else f"{NOT_GRANTED} Then have it checked under Publish."

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from smugmug import audit, jobs, oauth, sync
 from smugmug.models import Account, Album, SyncRun
 from targetvision import runs
+from targetvision.progress import count
 
 BAD_TO_GOOD = (1, 3, 0)
 
@@ -111,9 +112,10 @@ def summary(run: SyncRun) -> str:
     """What came of the sync, for a terminal."""
     lines = [
         f"{run.get_kind_display()} of {run.account} {run.get_state_display().lower()}: "
-        f"{run.photos_seen:,} photos in {run.done:,} albums, {run.photos_new:,} new, {run.photos_changed:,} changed, "
-        f"{run.photos_removed:,} removed, {run.albums_locked:,} albums locked, "
-        f"{run.requests_made:,} requests in {run.seconds or 0:.1f} s."
+        f"{count(run.photos_seen, 'photo')} in {count(run.done, 'album')}, "
+        f"{run.photos_new:,} new, {run.photos_changed:,} changed, {run.photos_removed:,} removed, "
+        f"{count(run.albums_locked, 'album')} locked, "
+        f"{count(run.requests_made, 'request')} in {run.seconds or 0:.1f} s."
     ]
     lines += [f"  {error['title'] or error['key']}: {error['sentence']}" for error in run.errors]
     return "\n".join([*lines, run.waiting_for] if run.waiting_for else lines)
