@@ -118,10 +118,19 @@ def _chunk(decision: Decision, found: list[tuple[UUID, int]]) -> None:
 
 
 def _as_found(decision: Decision, found: dict[UUID, int]) -> list[UUID]:
-    """Those that still match, and that nobody has changed since, but for decisions that this one had to wait for."""
-    rows = dict(kinds.affected(decision).filter(pk__in=found).values_list("pk", "version"))
+    """Those that still match, and that nobody has changed since, but for decisions that this one had to wait for.
+
+    Asked is for the others, which are few.
+    """
+    assert decision.snapshot_id is not None  # carry_on() sees to it
+    rows = kinds.affected(decision)
+    moved = snapshots.moved(decision.snapshot_id, min(found), max(found), rows)
+    if not moved:
+        return list(found)
     earlier = Decision.objects.filter(account=decision.account_id, created_at__lt=decision.created_at)
-    return snapshots.left_alone(found, rows, but_by=earlier.exclude(filter={}))
+    changed = snapshots.changed({pk: found[pk] for pk in moved}, but_by=earlier.exclude(filter={}))
+    back = set(rows.filter(pk__in=moved - changed).values_list("pk", flat=True))
+    return [pk for pk in found if pk not in moved or pk in back]
 
 
 def step_of(decision: Decision) -> Step:

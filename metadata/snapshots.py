@@ -63,11 +63,15 @@ def _rewords() -> Q:
     return rewords
 
 
-def left_alone(found: Mapping[UUID, int], rows: Mapping[UUID, int], *, but_by: QuerySet[Decision]) -> list[UUID]:
-    """Of the rows (version by id) those at the version that was found, or brought further by those decisions alone,
-    or by their undo."""
-    moved = {pk: found[pk] for pk, version in rows.items() if version != found[pk]}
-    steps = MetadataHistory.objects.filter(metadata__in=moved)
-    steps = steps.exclude(source__in=(Source.PERSON, Source.UNDO), decision__in=but_by) if moved else steps.none()
-    others = {pk for pk, version in steps.values_list("metadata", "version") if version > moved[pk]}
-    return [pk for pk in rows if pk not in others]
+def moved(snapshot: int, first: UUID, last: UUID, rows: QuerySet[AIMetadata]) -> set[UUID]:
+    """Of those found from the first id to the last, those that are not among the rows, or at another version."""
+    same = rows.filter(pk=OuterRef("words"), version=OuterRef("version"))
+    found = Found.objects.filter(~Exists(same), snapshot=snapshot, words__gte=first, words__lte=last)
+    return set(found.values_list("words", flat=True))
+
+
+def changed(found: Mapping[UUID, int], *, but_by: QuerySet[Decision]) -> set[UUID]:
+    """Those (version found, by id) that anything has changed since, but for those decisions and their undo."""
+    steps = MetadataHistory.objects.filter(metadata__in=found)
+    steps = steps.exclude(source__in=(Source.PERSON, Source.UNDO), decision__in=but_by)
+    return {pk for pk, version in steps.values_list("metadata", "version") if version > found[pk]}

@@ -97,7 +97,8 @@ class AIMetadata(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     photo = models.OneToOneField(Photo, on_delete=models.CASCADE, related_name="ai_metadata")
     # Both are copied from the photo by the database when the row is made: lists are kept in order by them.
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", editable=False)
+    # An index of lists by account begins with it: one of its own would be written by every decision for nothing.
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
     sort_at = models.DateTimeField(editable=False, help_text="When the photo was taken, else uploaded.")
     ai_title = models.TextField("title", blank=True, db_default="", default="")
     ai_description = models.TextField("description", blank=True, db_default="", default="")

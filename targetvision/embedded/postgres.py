@@ -30,7 +30,9 @@ OPTIONS = {
     "unix_socket_permissions": "0700",
     "port": str(PORT),
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    # A library of 100,000 photos with its indexes is written from memory; taken only as far as it is used.
+    "shared_buffers": "512MB",
+    "max_wal_size": "2GB",
     # systemd removes a user's POSIX segments when they log out, also from under a server that stays.
     "dynamic_shared_memory_type": "mmap",
     "log_checkpoints": "off",
