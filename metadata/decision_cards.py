@@ -142,7 +142,7 @@ def _figures(decision: Decision) -> str:
         f"{decision.done:,} of {decision.total:,}" if decision.total and not is_whole else "",
         f"{decision.rate:,.0f} a second" if decision.rate and decision.is_active else "",
         progress.time_left(decision),
-        f"{decision.passed_over:,} left: somebody was faster" if decision.passed_over else "",
+        f"{decision.passed_over:,} left: others have changed them" if decision.passed_over else "",
     )
 
 

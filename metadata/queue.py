@@ -200,7 +200,10 @@ def _read_key(text: str, order: str) -> datetime.datetime | float:
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(text)
-    return moment
+    try:
+        return moment.astimezone(datetime.UTC)  # Postgres knows fewer offsets than Python does
+    except OverflowError:
+        raise ValueError(text) from None
 
 
 # What no page of review shows: times, above all, which take longer to read than all else of a row.

@@ -120,7 +120,7 @@ def tag(request: SignedInRequest) -> HttpResponse:
         return _mistake(request, place, form)
     if not tags.is_valid():
         return _page(request, place, form=form, panel=tags, status=422)
-    return _decide(request, form.meant, tags.kind, tags.params, then=place)
+    return _decide(request, form.meant, tags.kind, tags.params, then=place, form=form)
 
 
 def _mistake(request: SignedInRequest, place: Place, form: PageForm) -> HttpResponse:
@@ -129,18 +129,32 @@ def _mistake(request: SignedInRequest, place: Place, form: PageForm) -> HttpResp
 
 
 def _decide(
-    request: SignedInRequest, chosen: Mapping[UUID, int], kind: Kind, params: dict[str, str], *, then: Place
+    request: SignedInRequest,
+    chosen: Mapping[UUID, int],
+    kind: Kind,
+    params: dict[str, str],
+    *,
+    then: Place,
+    form: PageForm | None = None,
 ) -> HttpResponse:
-    """Carry the decision out at once and go on to `then`; what others were faster on is named."""
-    changed, lost = _written(request, chosen, kind, params)
+    """Carry the decision out at once and go on to `then`, with the marks of `form`; what others were faster on is
+    named."""
+    changed, lost, frames = _written(request, chosen, kind, params)
     if changed:
         messages.success(request, f"{decision_cards.told(decision_cards.DONE, kind, params, changed)}.")
     asked = Decision(requested_by=request.user, kind=kind, params=params)
     if left := lost - tiles.done_before(asked, {pk: chosen[pk] for pk in lost}):
         messages.warning(request, f"{tiles.who_was_faster(left, asking=request.user)} Those were left as they are.")
+    if frames:
+        said = (
+            "1 frame of a burst was left, and waits"
+            if frames == 1
+            else f"{frames} frames of bursts were left, and wait"
+        )
+        messages.warning(request, f"{said} on: somebody has written other words there.")
     if not getattr(request, "htmx", False):
         return redirect(then.url())
-    response = _page(request, then)
+    response = _page(request, then, form=form)
     response["HX-Push-Url"] = then.url()
     return response
 
@@ -148,15 +162,20 @@ def _decide(
 @transaction.atomic
 def _written(
     request: SignedInRequest, chosen: Mapping[UUID, int], kind: Kind, params: dict[str, str]
-) -> tuple[int, set[UUID]]:
-    """Decide in all the libraries of the page, or in none: how many were changed, and those that others had changed."""
-    changed, lost = 0, set[UUID]()
+) -> tuple[int, set[UUID], int]:
+    """Decide in all the libraries of the page, or in none: how many were changed, those that others had changed, and
+    how many frames beside them were left for what people wrote there."""
+    changed, lost, frames = 0, set[UUID](), 0
     for rows in _by_library(request, chosen):
         versions = {row.pk: chosen[row.pk] for row in rows}
         account = rows[0].account
         decision, missed = bulk.decide_page(account, by=request.user, kind=kind, versions=versions, params=params)
-        changed, lost = changed + decision.changed, lost | missed
-    return changed, lost
+        changed, lost, frames = (
+            changed + decision.changed,
+            lost | missed,
+            frames + decision.passed_over - len(missed),
+        )
+    return changed, lost, frames
 
 
 def _by_library(request: SignedInRequest, ids: Mapping[UUID, int]) -> list[list[AIMetadata]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -18,6 +18,7 @@ from metadata.models import AIMetadata
 from metadata.say_once import Offer
 from smugmug.models import Account
 from targetvision.access import SignedInRequest, changeable
+from targetvision.back import back
 from targetvision.templates import template_for
 
 Form = SayOnceForm | SayTagOnceForm
@@ -63,8 +64,13 @@ def say_it(request: SignedInRequest) -> HttpResponse:
         params=say_once.params(found.kind, found.old, found.new),
     )
     request.session.pop(KEPT, None)
-    messages.success(request, f"“{found.old}” becomes “{found.new}” in all that waits. It can be undone.")
-    return redirect("metadata:decision", decision.pk)
+    messages.success(
+        request, f"“{found.old}” becomes “{found.new}” in all that waits. It can be undone under Decisions."
+    )
+    stood_on = urlsplit(request.headers.get("Referer", "")).path
+    if stood_on == reverse("metadata:say_once_offer"):
+        return redirect("metadata:decision", decision.pk)
+    return back(request, "metadata:decision", decision.pk)
 
 
 @require_POST

@@ -1,4 +1,5 @@
-/* [data-dismiss] takes its [data-message] away; [data-message="success"] goes by itself once nobody looks at it. */
+/* [data-dismiss] takes its [data-message] away; [data-message="success"] goes by itself once nobody looks at it.
+   [data-unanswered] is what is said when a form got no answer, or the server's word that it had trouble. */
 
 const SHOWN = 8000; // milliseconds
 
@@ -17,3 +18,12 @@ document.addEventListener("htmx:load", (event) => {
   if (root.matches('[data-message="success"]')) messages.push(root);
   messages.forEach(fade);
 });
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    const template = document.querySelector("[data-unanswered]");
+    if (!template || !event.detail.elt.matches("form, form *:is(button, input)")) return; // what a page asks by itself
+    document.querySelector("[data-message=unanswered]")?.remove();
+    document.getElementById("messages").append(template.content.cloneNode(true));
+  });
+}

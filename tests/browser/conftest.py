@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,7 +126,7 @@ def _watched(page: Page, ours: str, troubles: list[str], refusals: tuple[int, ..
             troubles.append(f"{page.url}: {trouble}")
 
     def on_console(message: ConsoleMessage) -> None:
-        provoked = any(f"status of {status}" in message.text for status in refusals)
+        provoked = any(re.search(rf"(?:status of|Error Code) {status}\b", message.text) for status in refusals)
         if message.type in {"error", "warning"} and not provoked:
             note(message.text)
 

@@ -289,6 +289,35 @@ def test_the_dock_covers_neither_the_cursor_nor_the_tags(page: Page, width: int,
     assert page.locator(".pop:visible").evaluate("pop => pop.getBoundingClientRect().top") >= 0
 
 
+def test_tag_some_keeps_them_marked_for_the_next_tag(page: Page) -> None:
+    tile(page, 1).click()
+    tile(page, 3).click()
+    page.keyboard.press("t")
+    page.keyboard.type("one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("“one” added to 2 photos.")).to_be_visible()
+    assert marked(page) == [1, 3]
+    expect(page.get_by_role("button", name="Approve 8, leave 2")).to_be_visible()
+
+
+def test_approve_while_the_server_has_trouble_says_so_and_keeps_the_page(
+    open_page: OpenPage, mirrored: Account, rows: list[AIMetadata]
+) -> None:
+    page = open_page(user=mirrored.owner, refusals=(500,))
+    page.goto("/review/grid/")
+    tile(page, 2).click()
+    page.route("**/review/grid/approve*", lambda route: route.fulfill(status=500))
+    for _ in range(2):
+        page.keyboard.press("a")
+        expect(page.locator("#messages")).to_contain_text("No answer came that this was done.")
+    expect(page.locator("#messages .message")).to_have_count(1)
+    assert marked(page) == [2]
+    page.unroute("**/review/grid/approve*")
+    page.keyboard.press("a")
+    expect(page.get_by_text("9 photos approved.")).to_be_visible()
+    assert Decision.objects.get().changed == 9
+
+
 # --- Fingers, and no JavaScript --------------------------------------------------------------------------------
 
 

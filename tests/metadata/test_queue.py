@@ -252,6 +252,17 @@ def test_cursor_in_time_needs_a_whole_moment(key: str):
     assert Cursor.read(f"after_{key}_{uuid4()}", "oldest") is None
 
 
+@pytest.mark.parametrize(
+    "key", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2020-01-01T00:00:00+00:00:01.5"]
+)
+def test_page_of_a_moment_at_the_ends_of_time_is_answered(library_of_ada: Account, key: str):
+    row = words_in(library_of_ada)
+    wanted = ReviewFilter(order="oldest")
+
+    for direction in ("after", "before"):
+        assert pks(queue.page(library_of_ada.owner, wanted, f"{direction}_{key}_{ANY_KEY}", 2).rows) == [row.pk]
+
+
 def test_page_whose_rows_were_all_decided_meanwhile_is_the_first(library_of_ada: Account):
     rows = [words_in(library_of_ada, day) for day in (1, 2, 3)]
     wanted = ReviewFilter(order="oldest")

@@ -201,6 +201,23 @@ def test_say_it_replaces_the_word_in_all_that_wait_as_one_decision(
     assert AIMetadata.objects.get(pk=leopards[0].pk).ai_description == LEOPARD
 
 
+@pytest.mark.parametrize(
+    ("stood_on", "is_decision"), [("/review/?photo=x", False), (f"{OFFER}?old=leopard", True), ("", True)]
+)
+def test_say_it_goes_back_to_the_photo_where_it_was_offered(
+    curator_client: Client, library_of_ada: Account, enqueued: Enqueued, stood_on: str, is_decision: bool
+):
+    where = {"Referer": f"http://testserver{stood_on}"} if stood_on else {}
+    data = {"account": library_of_ada.nickname, "old": "leopard", "new": "cheetah"}
+
+    response = curator_client.post(DO, data, headers=where)
+
+    decision = Decision.objects.get()
+    assert response["Location"] == (
+        f"/review/decisions/{decision.pk}/" if is_decision else f"http://testserver{stood_on}"
+    )
+
+
 def test_say_it_for_a_library_that_is_not_ours_is_refused(
     stranger_client: Client, viewer_client: Client, library_of_ada: Account, leopards: list[AIMetadata]
 ):
@@ -277,7 +294,7 @@ def test_approve_with_a_tag_replaced_offers_it_for_the_others_and_replaces_that_
     owner_client.post(DO, {"account": library_of_ada.nickname, "what": "tag", "old": kept["old"], "new": kept["new"]})
 
     assert (kept["old"], kept["new"]) == ("snow leopard", "cheetah")
-    assert '<span class="num">1</span> more wait with that tag' in page.text
+    assert '<span class="num">1</span> more waits with that tag' in page.text
     other.refresh_from_db()
     assert (other.ai_tags, other.ai_description) == (["cheetah", "snow"], "On snow.")
     assert Decision.objects.get(photo=None).kind == Decision.Kind.REPLACE_TAG

@@ -106,7 +106,7 @@ def test_decisions_show_how_far_one_under_way_is_and_what_became_of_others(
     assert "Stop Approving" in running
     assert "Undo Approving" not in running
     assert "Stopped: 4,000 photos approved" in stopped
-    assert "7 left: somebody was faster" in stopped
+    assert "7 left: others have changed them" in stopped
     assert "Continue Stopped" in stopped
     assert "Undo Stopped" in stopped
     assert "Undone: 9 photos approved" in undone
