@@ -27,6 +27,7 @@ from metadata.models import (
     ReviewClaim,
     Sample,
     SampledWords,
+    Snapshot,
 )
 from smugmug.admin import ReadOnlyAdmin
 
@@ -246,6 +247,13 @@ class SampledWordsAdmin(ReadOnlyAdmin):
     list_display = ["sample", "position", "words", "is_right", "seen_by", "seen_at"]
     list_select_related = ["sample", "words", "seen_by"]
     show_full_result_count = False
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ["taken_at", "account", "size"]
+    list_filter = ["account"]
+    list_select_related = ["account"]
 
 
 @admin.register(ReviewClaim)

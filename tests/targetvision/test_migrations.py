@@ -23,4 +23,5 @@ def test_every_model_is_in_the_admin():
     models = [model for name in OURS for model in apps.get_app_config(name).get_models()]
 
     assert len(models) >= 11
-    assert [model.__name__ for model in models if not admin.site.is_registered(model)] == []
+    missing = [model.__name__ for model in models if not admin.site.is_registered(model)]
+    assert missing == ["Found"]  # the rows of snapshots: the admin takes no model with a key of two columns
