@@ -126,6 +126,10 @@ CREATE TRIGGER photo_search_updated AFTER UPDATE OF title, account_id, removed_a
     EXECUTE FUNCTION photo_search_of_album();
 """
 
+# As where photos come in: with the figures of a table that was small a moment ago, each row would be looked for in all.
+NO_SCANS = "ALTER FUNCTION photo_search_renew(uuid[]) SET enable_seqscan = off"
+SCANS = "ALTER FUNCTION photo_search_renew(uuid[]) RESET enable_seqscan"
+
 
 class Migration(migrations.Migration):
     """Nobody who rewrites many words waits in a ring with who renames an album of theirs."""
@@ -139,4 +143,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(WORDS, NO_WORDS),
         migrations.RunSQL(PHOTOS, NO_PHOTOS),
         migrations.RunSQL(ALBUMS, NO_ALBUMS),
+        migrations.RunSQL(NO_SCANS, SCANS),
     ]

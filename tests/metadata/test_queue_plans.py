@@ -45,6 +45,7 @@ class BigLibrary(TestCase):
         first = AIMetadataFactory(photo=PhotoFactory(album=AlbumFactory(account=account), date_taken="2020-01-01"))
         with connection.cursor() as cursor:
             cursor.execute(COPIES, [PHOTOS, first.photo_id])
+            cursor.execute("ANALYZE smugmug_photos, photo_search")
             cursor.execute(WORDS)
             cursor.execute("ANALYZE ai_metadata, smugmug_photos, metadata_reviewclaim")
 
