@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
 
 from metadata import workflow
 from metadata.models import AIMetadata
@@ -116,6 +116,20 @@ def _wait_for_the_last(contexts: list[BrowserContext], under_way: set[Request]) 
     pages = [page for context in contexts for page in context.pages]
     while pages and under_way and time.monotonic() < deadline:
         pages[0].wait_for_timeout(20)
+
+
+def intercept(page: Page, address: str | re.Pattern[str], answer: Callable[[Route], Any]) -> None:
+    """Answer the page's requests to the address, from now on.
+
+    Chromium begins to hand requests over a moment after it has said so, and on a busy machine later than a test presses
+    the next key: so it is asked until it does.
+    """
+    page.route(address, answer)
+    page.route("**/healthz?intercepted", lambda route: route.fulfill(body="intercepted"))
+    for _ in range(100):
+        if page.evaluate("fetch('/healthz?intercepted').then((answer) => answer.text())") == "intercepted":
+            return
+    raise AssertionError("Chromium hands no request over.")
 
 
 def _watched(page: Page, ours: str, troubles: list[str], refusals: tuple[int, ...]) -> Page:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from metadata.models import AIMetadata, Decision, ReviewClaim
 from smugmug.models import Photo
 from tests.browser.conftest import QUEUE_LENGTH as COUNT
-from tests.browser.conftest import TELEPHONE, OpenPage
+from tests.browser.conftest import TELEPHONE, OpenPage, intercept
 from tests.browser.focus import all_saved, description, review, said, saved, stands, states, title
 from tests.factories import MembershipFactory
 
@@ -106,7 +106,7 @@ def test_press_left_twice_at_once_shows_no_photo_twice(page: Page, queue: list[A
 def test_press_left_and_go_on_at_once_stays_where_one_went(page: Page, queue: list[AIMetadata]) -> None:
     saved(page, lambda: page.keyboard.press("a"))
     held: list[Route] = []
-    page.route(re.compile("/review/cards.*of="), lambda route: held.append(route))
+    intercept(page, re.compile("/review/cards.*of="), lambda route: held.append(route))
     with page.expect_request(re.compile("/review/cards.*of=")):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("s")
@@ -173,7 +173,7 @@ def test_take_a_side_fills_the_field_and_saves_nothing_yet(open_page: OpenPage, 
 
 def test_show_the_next_photo_asks_for_no_picture_and_waits_for_nothing(page: Page, queue: list[AIMetadata]) -> None:
     held: list[Route] = []
-    page.route(re.compile(r"/review/|/images?/"), lambda route: held.append(route))
+    intercept(page, re.compile(r"/review/|/images?/"), lambda route: held.append(route))
     for words in queue[1:6]:
         page.keyboard.press("a")
         expect(title(page)).to_have_text(words.photo.name)
@@ -200,7 +200,7 @@ def test_type_on_a_photo_that_others_are_shown_by_now_keeps_it_in_the_row(
 ) -> None:
     grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
     page = review(open_page, queue, refusals=(503,))
-    page.route(CARDS, lambda route: route.fulfill(status=503, body="busy"))
+    intercept(page, CARDS, lambda route: route.fulfill(status=503, body="busy"))
     for words in queue[1:4]:
         page.keyboard.press("ArrowRight")
         expect(title(page)).to_have_text(words.photo.name)

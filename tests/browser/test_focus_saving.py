@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from metadata import workflow
 from metadata.models import AIMetadata, Decision
 from tests.browser.conftest import QUEUE_LENGTH as COUNT
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, intercept
 from tests.browser.focus import APPROVE, all_saved, description, review, said, saved, stands, states, title
 from tests.factories import MembershipFactory, ProcessingRunFactory
 
@@ -73,7 +73,7 @@ def test_press_u_after_a_reload_still_undoes(page: Page, queue: list[AIMetadata]
 
 def test_press_u_while_it_is_being_saved_undoes_that_one_and_not_the_next(page: Page, queue: list[AIMetadata]) -> None:
     held: list[Route] = []
-    page.route(APPROVE, lambda route: route.continue_() if held else held.append(route))
+    intercept(page, APPROVE, lambda route: route.continue_() if held else held.append(route))
     with page.expect_request(APPROVE):
         page.keyboard.press("a")
     page.keyboard.press("u")
@@ -97,7 +97,7 @@ def test_press_u_after_a_lost_answer_does_not_say_that_it_was_not_sent(
         route.fetch()
         route.fulfill(status=503, body="the proxy gave up")
 
-    page.route(APPROVE, lose)
+    intercept(page, APPROVE, lose)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("One decision is not saved yet")
     page.keyboard.press("u")
@@ -169,7 +169,7 @@ def test_decide_while_the_server_cannot_be_reached_goes_on_and_saves_later(
 ) -> None:
     page = review(open_page, queue, refusals=(503,))
     busy = lambda route: route.fulfill(status=503, body="busy")  # noqa: E731
-    page.route(APPROVE, busy)
+    intercept(page, APPROVE, busy)
     description(page).fill("Typed.")
     page.keyboard.press("Escape")
     page.keyboard.press("a")
@@ -193,7 +193,7 @@ def test_leave_with_a_decision_unsaved_warns_and_sends_it_from_the_next_page(
 ) -> None:
     page = review(open_page, queue, refusals=(503,))
     busy = lambda route: route.fulfill(status=503, body="busy")  # noqa: E731
-    page.route(APPROVE, busy)
+    intercept(page, APPROVE, busy)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("One decision is not saved yet")
     warned: list[str] = []
@@ -210,7 +210,7 @@ def test_leave_with_a_decision_unsaved_warns_and_sends_it_from_the_next_page(
 
 def test_undo_what_was_not_sent_yet_takes_it_back_unsent(open_page: OpenPage, queue: list[AIMetadata]) -> None:
     page = review(open_page, queue, refusals=(503,))
-    page.route(APPROVE, lambda route: route.fulfill(status=503, body="busy"))
+    intercept(page, APPROVE, lambda route: route.fulfill(status=503, body="busy"))
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("One decision is not saved yet")
     description(page).fill("Typed.")
@@ -413,7 +413,7 @@ def test_decide_and_get_half_an_answer_asks_again_and_saves_once(page: Page, que
         else:
             route.continue_()
 
-    page.route(APPROVE, answer)
+    intercept(page, APPROVE, answer)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("The answer was cut off. One decision is not saved yet")
     all_saved(page, left=COUNT - 1)
@@ -429,7 +429,7 @@ def test_lose_the_right_to_decide_before_it_is_saved_shows_what_was_typed(
     page = open_page(user=grace.user, refusals=(403, 503))
     page.goto("/review/")
     page.wait_for_load_state("networkidle")
-    page.route(APPROVE, lambda route: route.fulfill(status=503))
+    intercept(page, APPROVE, lambda route: route.fulfill(status=503))
     description(page).fill("A heron among reeds.")
     page.locator("[data-approve]").click()
     expect(page.locator("#tray")).to_contain_text("busy or restarting")

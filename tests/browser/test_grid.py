@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from metadata.models import AIMetadata, Decision
 from smugmug.models import Account, Album, Photo
-from tests.browser.conftest import DESK, TELEPHONE, OpenPage
+from tests.browser.conftest import DESK, TELEPHONE, OpenPage, intercept
 from tests.browser.test_pages import faults
 from tests.factories import AIMetadataFactory
 
@@ -306,7 +306,7 @@ def test_approve_while_the_server_has_trouble_says_so_and_keeps_the_page(
     page = open_page(user=mirrored.owner, refusals=(500,))
     page.goto("/review/grid/")
     tile(page, 2).click()
-    page.route("**/review/grid/approve*", lambda route: route.fulfill(status=500))
+    intercept(page, "**/review/grid/approve*", lambda route: route.fulfill(status=500))
     for _ in range(2):
         page.keyboard.press("a")
         expect(page.locator("#messages")).to_contain_text("No answer came that this was done.")
