@@ -22,20 +22,6 @@ from smugmug.sandbox import Sandbox, library
 from tests.factories import AccountFactory, MembershipFactory, UserFactory
 
 HTMX = {"HX-Request": "true"}
-# Whole demos, started and killed: begun first, so that no worker is left with one when the other has nothing to do.
-LONG = (
-    "test_kills.py",
-    "test_demo.py",
-    "test_up.py",
-    "test_machines.py",
-    "test_describe_kills.py",
-    "test_sync_kills.py",
-)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)
