@@ -22,6 +22,27 @@ from smugmug.sandbox import Sandbox, library
 from tests.factories import AccountFactory, MembershipFactory, UserFactory
 
 HTMX = {"HX-Request": "true"}
+# Whole installations, started and killed: one after the other, since two at once are too much for two cores, and begun
+# first, so that they do not keep one worker busy when the other has nothing left to do.
+INSTALLATIONS = {
+    "test_kills.py",
+    "test_demo.py",
+    "test_up.py",
+    "test_machines.py",
+    "test_describe_kills.py",
+    "test_sync_kills.py",
+}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of a module stay in one worker, which makes what they share once; so do INSTALLATIONS."""
+    group = "installations" if item.path.name in INSTALLATIONS else item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in INSTALLATIONS)
 
 
 @pytest.fixture(scope="session", autouse=True)

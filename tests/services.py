@@ -5,6 +5,7 @@ Each of the processes that run tests holds a lease; the services end with the la
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import environ
@@ -14,6 +15,10 @@ import pytest
 from targetvision.embedded import take_lease
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The many processes that tests start would each compile all of it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No variable of the person's shell may change what is tested: all that .env.example lists are taken out first.
 for name in re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE):

@@ -10,7 +10,10 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """All that it replaces, for new databases: Django renders each model once, and not for each change."""
+    """All that it replaces, for new databases, with the columns in the same order.
+
+    Django renders each model once here, and not for each change of one.
+    """
 
     initial = True
     replaces = [
@@ -34,9 +37,9 @@ class Migration(migrations.Migration):
                 ('granted_access', models.CharField(blank=True, max_length=10)),
                 ('granted_permissions', models.CharField(blank=True, max_length=10)),
                 ('state', models.CharField(choices=[('connected', 'Connected'), ('refused', 'Refused by SmugMug'), ('disconnected', 'Disconnected')], default='connected', max_length=12)),
-                ('never_send', models.BooleanField(db_default=False, default=False, help_text='No picture or word of it goes to an AI server.')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('never_send', models.BooleanField(db_default=False, default=False, help_text='No picture or word of it goes to an AI server.')),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('state', 'connected'), _negated=True), models.Q(models.Q(('oauth_token', ''), _negated=True), models.Q(('oauth_token_secret', ''), _negated=True)), _connector='OR'), name='smugmug_connected_account_has_tokens')],
@@ -61,11 +64,11 @@ class Migration(migrations.Migration):
                 ('is_locked', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('synced_at', models.DateTimeField(blank=True, help_text='When its pictures were last read completely.', null=True)),
+                ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='albums', to='smugmug.account')),
                 ('listed_at', models.DateTimeField(blank=True, help_text="When SmugMug's list of albums last held it.", null=True)),
                 ('moved_at', models.DateTimeField(blank=True, help_text='When that list last said that it had changed.', null=True)),
                 ('never_send', models.BooleanField(db_default=False, default=False, help_text='No picture or word of it goes to an AI server.')),
-                ('removed_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='albums', to='smugmug.account')),
             ],
             options={
                 'db_table': 'smugmug_albums',
@@ -130,13 +133,13 @@ class Migration(migrations.Migration):
                 ('exif', models.JSONField(blank=True, default=dict)),
                 ('uploaded_at', models.DateTimeField(blank=True, null=True)),
                 ('remote_updated_at', models.DateTimeField(blank=True, null=True)),
-                ('perceptual_hash', models.BigIntegerField(blank=True, help_text='Of how it looks: 64 bits, as a dHash.', null=True)),
-                ('is_fresh', models.BooleanField(db_default=False, default=False, help_text='Read so soon after its upload that SmugMug may not have known all of it.')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('synced_at', models.DateTimeField(blank=True, null=True)),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='photos', to='smugmug.account')),
                 ('album', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='home_photos', to='smugmug.album')),
+                ('is_fresh', models.BooleanField(db_default=False, default=False, help_text='Read so soon after its upload that SmugMug may not have known all of it.')),
+                ('perceptual_hash', models.BigIntegerField(blank=True, help_text='Of how it looks: 64 bits, as a dHash.', null=True)),
             ],
             options={
                 'db_table': 'smugmug_photos',
@@ -171,20 +174,20 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('resume_at', models.DateTimeField(blank=True, help_text='When a paused run goes on by itself.', null=True)),
-                ('pauses', models.PositiveSmallIntegerField(default=0, help_text='Pauses in a row in which nothing got done.')),
-                ('holder', models.UUIDField(blank=True, editable=False, help_text='Who works on it, where only one may.', null=True)),
                 ('kind', models.CharField(choices=[('full', 'Full sync'), ('incremental', 'Sync of what changed'), ('verify', 'Check of everything'), ('albums', 'Sync of single albums')], default='full', max_length=12)),
-                ('album_keys', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='The albums it is about; none: all.', size=None)),
                 ('albums_listed_at', models.DateTimeField(blank=True, null=True)),
                 ('photos_seen', models.PositiveIntegerField(default=0)),
                 ('photos_new', models.PositiveIntegerField(default=0)),
-                ('photos_changed', models.PositiveIntegerField(default=0)),
                 ('photos_removed', models.PositiveIntegerField(default=0)),
                 ('requests_made', models.PositiveIntegerField(default=0)),
                 ('albums_locked', models.PositiveIntegerField(default=0)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sync_runs', to='smugmug.account')),
                 ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('album_keys', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), blank=True, default=list, help_text='The albums it is about; none: all.', size=None)),
+                ('holder', models.UUIDField(blank=True, editable=False, help_text='Who works on it, where only one may.', null=True)),
+                ('pauses', models.PositiveSmallIntegerField(default=0, help_text='Pauses in a row in which nothing got done.')),
+                ('photos_changed', models.PositiveIntegerField(default=0)),
+                ('resume_at', models.DateTimeField(blank=True, help_text='When a paused run goes on by itself.', null=True)),
             ],
             options={
                 'indexes': [models.Index(fields=['account', '-created_at'], name='smugmug_syncrun_newest')],

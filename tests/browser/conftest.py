@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
 
 from metadata import workflow
@@ -76,12 +79,36 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def live(live_server: Any, smugmug: Sandbox, settings: Any) -> str:
-    """The address of a server whose SmugMug is the stand-in."""
+def live(live_server: Any, smugmug: Sandbox, settings: Any) -> Iterator[str]:
+    """The address of a server whose SmugMug is the stand-in; it has come to rest when the test is over."""
     policy = copy.deepcopy(django_settings.CONTENT_SECURITY_POLICY)
     policy["DIRECTIVES"]["form-action"] = [*policy["DIRECTIVES"]["form-action"], smugmug.url]
     settings.CONTENT_SECURITY_POLICY = policy
-    return str(live_server.url)
+    with _resting_afterwards():
+        yield str(live_server.url)
+
+
+@contextmanager
+def _resting_afterwards() -> Iterator[None]:
+    """Leave when no request is being answered, also of pages that are closed: the database is emptied next."""
+    under_way: set[int] = set()
+
+    def begin(**_: Any) -> None:
+        under_way.add(threading.get_ident())
+
+    def end(**_: Any) -> None:
+        under_way.discard(threading.get_ident())
+
+    request_started.connect(begin)
+    request_finished.connect(end)
+    try:
+        yield
+        deadline = time.monotonic() + WAIT_MILLISECONDS / 1_000
+        while under_way and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        request_started.disconnect(begin)
+        request_finished.disconnect(end)
 
 
 @pytest.fixture
