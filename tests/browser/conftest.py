@@ -38,6 +38,7 @@ ARGUMENTS = [
 DESK = {"width": 1440, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
 WAIT_MILLISECONDS = 10_000
+REST_SECONDS = 0.1  # without a request, after which none is on its way any more
 QUEUE_LENGTH = 8
 LONG_DESCRIPTION = (
     "A grey tabby cat lies on a low stone wall in the evening sun and looks past the camera. Behind it, out of focus, "
@@ -92,8 +93,11 @@ def live(live_server: Any, smugmug: Sandbox, settings: Any) -> Iterator[str]:
 def _resting_afterwards() -> Iterator[None]:
     """Leave when no request is being answered, also of pages that are closed: the database is emptied next."""
     under_way: set[int] = set()
+    moved = time.monotonic()
 
     def begin(**_: Any) -> None:
+        nonlocal moved
+        moved = time.monotonic()
         under_way.add(threading.get_ident())
 
     def end(**_: Any) -> None:
@@ -104,7 +108,7 @@ def _resting_afterwards() -> Iterator[None]:
     try:
         yield
         deadline = time.monotonic() + WAIT_MILLISECONDS / 1_000
-        while under_way and time.monotonic() < deadline:
+        while (under_way or time.monotonic() < moved + REST_SECONDS) and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:
         request_started.disconnect(begin)
@@ -116,14 +120,10 @@ def open_page(browser: Browser, live: str) -> Iterator[OpenPage]:
     """A new page, in a context of its own; `user` is signed in, `refusals` are the statuses the test provokes."""
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
-    under_way: set[Request] = set()
 
     def open_page(*, user: User | None = None, refusals: tuple[int, ...] = (), **options: Any) -> Page:
         context = browser.new_context(**{"base_url": live, "viewport": DESK, "reduced_motion": "reduce", **options})
         contexts.append(context)
-        context.on("request", lambda request: under_way.add(request))
-        for end in ("requestfinished", "requestfailed"):
-            context.on(end, lambda request: under_way.discard(request))
         if user:
             cookie = signed_in(user).cookies[django_settings.SESSION_COOKIE_NAME]
             context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live}])
@@ -131,18 +131,9 @@ def open_page(browser: Browser, live: str) -> Iterator[OpenPage]:
         return _watched(context.new_page(), live, troubles, refusals)
 
     yield open_page
-    _wait_for_the_last(contexts, under_way)
     for context in contexts:
         context.close()
     assert troubles == []
-
-
-def _wait_for_the_last(contexts: list[BrowserContext], under_way: set[Request]) -> None:
-    """Let what pages ask for behind themselves be answered: the database is emptied next, and cannot be meanwhile."""
-    deadline = time.monotonic() + WAIT_MILLISECONDS / 1_000
-    pages = [page for context in contexts for page in context.pages]
-    while pages and under_way and time.monotonic() < deadline:
-        pages[0].wait_for_timeout(20)
 
 
 def intercept(page: Page, address: str | re.Pattern[str], answer: Callable[[Route], Any]) -> None:
