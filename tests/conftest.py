@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import django_rq
@@ -14,6 +15,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django_rq.queues import DjangoRQ
+from xdist.scheduler import LoadScopeScheduling
 
 from metadata.describe import Answer, Brief, Description, Usage, Vectors
 from smugmug import oauth
@@ -34,15 +36,21 @@ INSTALLATIONS = {
 }
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of a module stay in one worker, which makes what they share once; so do INSTALLATIONS."""
-    group = "installations" if item.path.name in INSTALLATIONS else item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in INSTALLATIONS)
+
+
+class ByModule(LoadScopeScheduling):
+    """The tests of a module go to one worker, which makes what they share once; so do all INSTALLATIONS."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "installations" if Path(module).name in INSTALLATIONS else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    return ByModule(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
