@@ -70,8 +70,8 @@ def _connect() -> psycopg.Connection[tuple[str, str]]:
 
 @functools.cache
 def known_migrations() -> frozenset[tuple[str, str]]:
-    """(app, name) of every migration this program has; they do not change while it runs."""
-    return frozenset(MigrationLoader(None).graph.nodes)
+    """(app, name) of every migration this program has, those that others replace too; they do not change meanwhile."""
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _queue() -> tuple[str, str]:
