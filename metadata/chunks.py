@@ -27,7 +27,7 @@ from targetvision.models import RunState
 logger = logging.getLogger(__name__)
 
 PICKED = 20_000  # ids that are looked up at a time
-HELD_SECONDS = 0.1  # that a chunk holds its rows; another curator waits as long at most, and a little
+HELD_SECONDS = 0.07  # that a chunk holds its rows; another curator waits as long at most, and a little
 FIRST, LEAST, MOST = 500, 50, 5_000  # rows in a chunk
 NOBODY = "The account of the person who decided is gone."
 
