@@ -77,16 +77,6 @@ def submit(port: int, path: str, **fields: str) -> requests.Response:
         return browser.post(page.url, data={"csrfmiddlewaretoken": token, **fields}, timeout=10, allow_redirects=False)
 
 
-def test_up_that_is_interrupted_ends_well_and_leaves_nothing(home):
-    program = home.up()
-
-    program.send(signal.SIGINT)
-
-    assert home.gets_quiet(), home.processes
-    assert program.status() == 0, program.output
-    assert "Traceback" not in program.output
-
-
 def test_up_that_is_killed_leaves_nothing_but_the_data(home):
     program = home.up()
     made = submit(home.port, "/first-run/", username="ada", password1="a long one 1", password2="a long one 1")
@@ -135,7 +125,7 @@ def test_up_on_an_address_that_is_not_this_machines_starts_nothing_and_says_so(h
     assert home.gets_quiet(), home.processes
 
 
-def test_up_where_another_runs_is_refused_and_the_other_stays(home):
+def test_up_where_another_runs_is_refused_and_the_other_stays_until_it_is_interrupted(home):
     first = home.up()
     running = home.processes
     time.sleep(1)  # a worker's fork lives for one job
@@ -155,5 +145,7 @@ def test_up_where_another_runs_is_refused_and_the_other_stays(home):
 
     assert answers(home.port)
     assert running <= home.processes.keys()
-    first.send(signal.SIGTERM)
+    first.send(signal.SIGINT)
     assert home.gets_quiet(), home.processes
+    assert first.status() == 0, first.output
+    assert "Traceback" not in first.output
