@@ -331,11 +331,13 @@ def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, 
     return []
 
 
-def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMetadata | None:
+def previous_for(
+    user: User, wanted: ReviewFilter, before: AIMetadata, *, dressed: Callable[[Rows], Rows] = with_photos
+) -> AIMetadata | None:
     """What stands before it in the order in which photos are shown, whoever else is being shown it."""
     order = order_of_focus(wanted)
     cursor = Cursor((_place(before, order), before.pk), is_before=True)
-    return next(iter(with_photos(_read(accounts_of(user, wanted), wanted, order, cursor, 1))), None)
+    return next(iter(dressed(_read(accounts_of(user, wanted), wanted, order, cursor, 1))), None)
 
 
 # --- How many ----------------------------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def _page(
     if not deck:
         return render(request, "metadata/review.html", {**context, **_nothing(request, wanted)}, status=status)
     first, upcoming = deck[0], deck[1:]
-    previous = queue.previous_for(request.user, wanted, first)
+    previous = queue.previous_for(request.user, wanted, first, dressed=lambda rows: rows.only("photo"))
     context |= {
         "card": replace(focus.card(first), **sent),
         "photo": first.photo,
