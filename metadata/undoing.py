@@ -34,6 +34,11 @@ _REVIEW_HOLDS = """
     (w.review_status = s.new_review_status AND w.rejection_reason = s.new_rejection_reason
      AND (w.review_status <> 'approved' OR w.approved_at = s.created_at))
 """
+# As _moved_review.
+_REVIEW_MOVED = """
+    (s.new_review_status <> s.previous_review_status OR s.new_rejection_reason <> s.previous_rejection_reason
+     OR s.new_review_status = 'approved')
+"""
 _REVIEW_BEFORE = {
     "review_status": "s.previous_review_status",
     "rejection_reason": "s.previous_rejection_reason",
@@ -138,7 +143,7 @@ def _is_review(decision: Decision) -> bool:
 
 def _count_kept(decision: Decision, pks: Collection[UUID]) -> int:
     """Rows in which a field holds something else by now than what the decision wrote into it."""
-    others = [f"NOT {_REVIEW_HOLDS}"] if _is_review(decision) else []
+    others = [f"({_REVIEW_MOVED} AND NOT {_REVIEW_HOLDS})"] if _is_review(decision) else []
     if may_reword(decision):
         others += [
             f"(s.new_{field} <> s.previous_{field} AND w.{name} <> s.new_{field})"

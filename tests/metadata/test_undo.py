@@ -141,6 +141,19 @@ def test_undo_a_rejection_for_the_same_reason_again_takes_nothing_back_and_names
     assert (words.review_status, words.rejection_reason) == ("rejected", "Too vague")
 
 
+def test_undo_a_rejection_that_moved_nothing_after_an_approval_kept_nothing_either(
+    words: AIMetadata, grace: User, enqueued: Enqueued
+):
+    workflow.reject(words, by=grace, version=1, reason="Too vague")
+    again = workflow.reject(words, by=grace, version=2, reason="Too vague")
+    workflow.approve(words, by=grace, version=3, changes={})
+
+    assert came_of(bulk.undo(again, by=grace)) == ("done", 0, 0, "user:grace")
+    assert kept(again) == []
+    words.refresh_from_db()
+    assert words.review_status == "approved"
+
+
 @pytest.mark.parametrize(
     ("state", "stands"),
     [
