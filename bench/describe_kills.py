@@ -5,8 +5,8 @@
 Two workers as the Procfile starts them, eight calls in flight each, leases of four seconds, heartbeats of one; for each
 an AI server of its own, of 0.7 s ± 20 %, so that it is known whose calls were in flight. A kill takes a worker with its
 child, or the child alone. Baseline: as many calls as photos; what may come on top are the calls in flight at the kills.
-With --patience leases and all that goes with them are so many times as long: where other programs share the cores, a
-worker that is kept from its heartbeats must not be taken for one that was killed.
+With --patience leases and heartbeats are so many times as long: where other programs share the cores, a worker that is
+kept from its heartbeats must not be taken for one that was killed.
 Status 1 if a photo was described twice or not at all, has no vector, or more was paid than that.
 """
 
@@ -60,21 +60,18 @@ def main() -> None:
             "HEARTBEAT_SECONDS": str(HEARTBEAT * options.patience),
         }
         folder = stack.enter_context(services(**settings))
-        trial = Trial(smugmug, servers, folder, random.Random(options.seed), options.patience)
+        trial = Trial(smugmug, servers, folder, random.Random(options.seed))
         good = trial.run(options.kills)
     print("Every photo is described once." if good else "NOT every photo is described once, at its price.")
     sys.exit(not good)
 
 
 class Trial:
-    def __init__(
-        self, smugmug: Sandbox, servers: list[AIServer], folder: Path, chance: random.Random, patience: int
-    ) -> None:
+    def __init__(self, smugmug: Sandbox, servers: list[AIServer], folder: Path, chance: random.Random) -> None:
         from metadata import process
         from smugmug import oauth, sync
 
         self.servers, self.folder, self.chance = servers, folder, chance
-        self.patience = patience
         self.lost: list[int] = []  # calls in flight at each kill
         account = account_of(StandIn(smugmug.url, smugmug.nickname, *smugmug.grant()))
         mirrored, _ = sync.start(account, by=None)
@@ -120,7 +117,7 @@ class Trial:
         """Calls of a worker that are being answered, or whose answers are being written."""
         now = time.monotonic()
         calls = [call for call in tuple(self.servers[number].calls) if call.kind == "describe"]
-        return sum(call.ended is None or now - call.ended < BEING_WRITTEN * self.patience for call in calls)
+        return sum(call.ended is None or now - call.ended < BEING_WRITTEN for call in calls)
 
     def kill(self, process: subprocess.Popen[bytes], number: int) -> bool:
         """The worker with its child, as when a machine goes (True); or the child alone, which does the work."""

@@ -34,7 +34,7 @@ _REVIEW_HOLDS = """
     (w.review_status = s.new_review_status AND w.rejection_reason = s.new_rejection_reason
      AND (w.review_status <> 'approved' OR w.approved_at = s.created_at))
 """
-# As _moved_review.
+# What _moved_review says, in SQL.
 _REVIEW_MOVED = """
     (s.new_review_status <> s.previous_review_status OR s.new_rejection_reason <> s.previous_rejection_reason
      OR s.new_review_status = 'approved')

@@ -11,7 +11,6 @@ from tests.browser.race import faults, race
 from tests.factories import AIMetadataFactory, MembershipFactory
 
 PHOTOS = 20
-RACED = 10
 EACH = 6  # decisions, so that something is left when each is shown some ahead
 
 
@@ -22,7 +21,7 @@ def described(account: Account, count: int) -> list[AIMetadata]:
 
 def test_press_at_the_same_moment_has_one_winner_each_and_loses_no_text(open_page: OpenPage, mirrored: Account) -> None:
     grace = MembershipFactory(user__username="grace", account=mirrored, role="curator").user
-    rows = described(mirrored, RACED)
+    rows = described(mirrored, PHOTOS)
     pages = {user.username: open_page(user=user, refusals=(409,)) for user in (mirrored.owner, grace)}
 
     outcomes = [race(pages, row, number) for number, row in enumerate(rows)]

@@ -35,4 +35,4 @@ def test_kill_workers_three_times_and_every_photo_is_described_once_in_the_end(h
     assert f"rows by (state, version): {{('completed', 1): {PHOTOS}}}" in trial.output
     assert f"answers in history: {PHOTOS}, vectors: {PHOTOS}" in trial.output
     paid, most = map(int, re.search(r"calls paid: (\d+), at most (\d+)", trial.output).groups())  # type: ignore[union-attr]
-    assert PHOTOS <= paid <= most < PHOTOS + KILLS * 30
+    assert PHOTOS <= paid <= most < PHOTOS + KILLS * 20
