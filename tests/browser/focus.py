@@ -45,6 +45,13 @@ def all_saved(page: Page, *, left: int) -> None:
     expect(page.locator("#waiting-count")).to_have_text(re.compile(rf"^{left}\b"))
 
 
+def retries_only_when_told(page: Page) -> None:
+    """What could not be saved waits for “Try now”, which would be gone if the page had just tried by itself."""
+    page.evaluate(
+        "() => { const set = setTimeout; window.setTimeout = (act, after) => (after >= 1000 ? 0 : set(act, after)); }"
+    )
+
+
 def stands(words: AIMetadata) -> AIMetadata:
     words.refresh_from_db()
     return words

@@ -13,7 +13,18 @@ from metadata import workflow
 from metadata.models import AIMetadata, Decision
 from tests.browser.conftest import QUEUE_LENGTH as COUNT
 from tests.browser.conftest import OpenPage, intercept
-from tests.browser.focus import APPROVE, all_saved, description, review, said, saved, stands, states, title
+from tests.browser.focus import (
+    APPROVE,
+    all_saved,
+    description,
+    retries_only_when_told,
+    review,
+    said,
+    saved,
+    stands,
+    states,
+    title,
+)
 from tests.factories import MembershipFactory, ProcessingRunFactory
 
 
@@ -92,6 +103,7 @@ def test_press_u_after_a_lost_answer_does_not_say_that_it_was_not_sent(
     open_page: OpenPage, queue: list[AIMetadata]
 ) -> None:
     page = review(open_page, queue, refusals=(503,))
+    retries_only_when_told(page)
 
     def lose(route: Route) -> None:
         route.fetch()
@@ -168,6 +180,7 @@ def test_decide_while_the_server_cannot_be_reached_goes_on_and_saves_later(
     open_page: OpenPage, queue: list[AIMetadata]
 ) -> None:
     page = review(open_page, queue, refusals=(503,))
+    retries_only_when_told(page)
     busy = lambda route: route.fulfill(status=503, body="busy")  # noqa: E731
     intercept(page, APPROVE, busy)
     description(page).fill("Typed.")
@@ -265,6 +278,7 @@ def test_sign_in_again_in_another_tab_saves_what_was_decided_meanwhile(
     open_page: OpenPage, queue: list[AIMetadata]
 ) -> None:
     page = review(open_page, queue, refusals=(403,))
+    retries_only_when_told(page)
     description(page).fill("Typed while signed out.")
     page.keyboard.press("Escape")
     sign_out(page)
@@ -291,6 +305,7 @@ def test_sign_in_as_somebody_else_files_nothing_under_their_name_and_waits_for_t
     ada = queue[0].photo.account.owner
     grace = MembershipFactory(user__username="grace", account=queue[0].photo.account, role="curator").user
     page = review(open_page, queue, refusals=(403,))
+    retries_only_when_told(page)
     sign_out(page)
     page.keyboard.press("a")
     expect(page.locator("#tray")).to_contain_text("You are signed out.")
