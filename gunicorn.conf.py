@@ -14,6 +14,7 @@ start.prepare()
 bind = f"{settings.BIND}:{settings.PORT}"
 worker_class = "gthread"
 workers = 2
+preload_app = True  # once for both: it starts sooner, and they share what it takes
 threads = 32  # a cold picture waits for SmugMug, and must not keep a page waiting
 graceful_timeout = 3
 control_socket_disable = True

@@ -13,7 +13,7 @@ import django_rq
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django_rq.queues import DjangoRQ
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,6 +21,7 @@ from metadata.describe import Answer, Brief, Description, Usage, Vectors
 from smugmug import oauth
 from smugmug.models import Account
 from smugmug.sandbox import Sandbox, library
+from tests import all_rows
 from tests.factories import AccountFactory, MembershipFactory, UserFactory
 
 HTMX = {"HX-Request": "true"}
@@ -64,9 +65,21 @@ def _plain_static_files() -> None:
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> Iterator[None]:
+    """A test with transactions of its own leaves the database as with Django's flush, in a fraction of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: all_rows.remove())
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _empty_redis_and_disk() -> Iterator[None]:
+def _empty_redis() -> None:
     django_rq.get_connection("smugmug").flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _empty_disk() -> Iterator[None]:
     yield
     shutil.rmtree(django_settings.DATA_DIR / "images", ignore_errors=True)
 

@@ -22,6 +22,7 @@ from metadata.models import AIMetadata
 from smugmug import oauth, sync
 from smugmug.models import Account, Album, Photo
 from smugmug.sandbox import Sandbox
+from tests import all_rows
 from tests.browser.install import chromium_path
 from tests.conftest import signed_in
 from tests.factories import AIMetadataFactory, ProcessingRunFactory
@@ -172,12 +173,29 @@ def _watched(page: Page, ours: str, troubles: list[str], refusals: tuple[int, ..
     return page
 
 
+@pytest.fixture(scope="package")
+def put_by() -> set[str]:
+    """What a test has put by for those after it."""
+    return set()
+
+
 @pytest.fixture
-def mirrored(live: str, account: Account) -> Account:
-    """The stand-in's library, connected by ada and synced."""
+def mirrored(live: str, put_by: set[str], request: pytest.FixtureRequest) -> Account:
+    """The stand-in's library, connected by ada and synced: once, and put back as it was for each test."""
+    if "mirrored" in put_by:
+        all_rows.put_back()
+        return Account.objects.select_related("owner").get()
+    account: Account = request.getfixturevalue("account")
     run, _ = sync.start(account, by=account.owner)
     assert sync.carry_on(run, client=oauth.connect(account), seconds=60)
+    all_rows.put_by()
+    put_by.add("mirrored")
     return account
+
+
+@pytest.fixture(autouse=True)
+def _empty_disk() -> None:
+    """The pictures stay for the next test, whose photos are the same."""
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from metadata.models import AIMetadata
 from tests.browser.conftest import OpenPage
 
+READY = 5  # cards behind the one on show
 APPROVE = re.compile(r"/review/[0-9a-f-]+/approve")
 
 
@@ -17,7 +18,7 @@ def review(open_page: OpenPage, queue: list[AIMetadata], **options: object) -> P
     """The review page of ada, with the first photo of the queue and five more ready behind it."""
     page = open_page(user=queue[0].photo.account.owner, **options)
     page.goto("/review/")
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("#strip li")).to_have_count(min(len(queue), 1 + READY))
     expect(title(page)).to_have_text(queue[0].photo.name)
     return page
 

@@ -1,7 +1,8 @@
 """Chromium for the browser tests: finds one, or installs one, and says which.
 
 Playwright's own where it is or can be had, else the system's, else Debian's package. Looking comes first, because
-Playwright's download host may be out of reach.
+Playwright's download host may be out of reach. Debian has the headless shell apart, which is what Playwright itself
+runs its tests in: it starts sooner, and is less to load.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SYSTEM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_SECONDS = 20
 DOWNLOAD_SECONDS = 120
 PACKAGE_SECONDS = 600
 PLAYWRIGHT = (sys.executable, "-m", "playwright", "install", "chromium")
-PACKAGES = ("chromium", "fonts-dejavu-core")
+PACKAGES = ("chromium-headless-shell", "chromium")
+FONT = "fonts-dejavu-core"
 
 
 def chromium_path() -> str | None:
@@ -57,7 +59,8 @@ def _install_package() -> bool:
     as_root = () if os.geteuid() == 0 else ("sudo", "-n")
     get = (*as_root, "apt-get")
     _run((*get, "update"), seconds=PACKAGE_SECONDS)  # an old list may still do
-    return _run((*get, "install", "-y", "--no-install-recommends", *PACKAGES), seconds=PACKAGE_SECONDS)
+    install = (*get, "install", "-y", "--no-install-recommends", FONT)
+    return any(_run((*install, package), seconds=PACKAGE_SECONDS) for package in PACKAGES)
 
 
 def _run(command: tuple[str, ...], *, seconds: float) -> bool:

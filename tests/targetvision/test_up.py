@@ -41,7 +41,7 @@ class Home:
         self._programs: list[Program] = []
 
     def start(self, command: list[str], **changes: str) -> Program:
-        settings = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), **changes}
+        settings = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "1", **changes}
         self._programs.append(Program(command, self.folder / f"{len(self._programs)}.log", **settings))
         return self._programs[-1]
 

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         port = urlsplit(settings.SMUGMUG_API_URL).port
         extra = {
             "stand-in.1": f"python manage.py smugmug_sandbox --port {port} --state {state}",
-            "tour.1": "python manage.py demo --tour" + (" --once" if once else ""),
+            "tour.1": "python manage.py demo --skip-checks --tour" + (" --once" if once else ""),
         }
         sys.exit(supervisor.run(self._greet, extra, spoken={"tour"}))
 
