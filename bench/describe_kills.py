@@ -4,7 +4,8 @@
 
 Two workers as the Procfile starts them, eight calls in flight each, leases of four seconds, heartbeats of one; for each
 an AI server of its own, of 0.7 s ± 20 %, so that it is known whose calls were in flight. A kill takes a worker with its
-child, or the child alone. Baseline: as many calls as photos; what may come on top are the calls in flight at the kills.
+child, or the child alone. Baseline: as many calls as photos; what may come on top are the calls whose answers were not
+written yet at the kills, for which the victim is stopped first.
 With --patience leases and heartbeats are so many times as long: where other programs share the cores, a worker that is
 kept from its heartbeats must not be taken for one that was killed.
 Status 1 if a photo was described twice or not at all, has no vector, or more was paid than that.
@@ -29,13 +30,13 @@ from sync_kills import worker
 from testbed import StandIn, account_of, services
 
 from smugmug.sandbox import Sandbox, library
-from tests.fakes.ai_server import AIServer
+from tests.fakes.ai_server import AIServer, Call, words_for
 
 WORKERS, IN_FLIGHT = 2, 8
 LATENCY, SPREAD = 0.7, 0.2  # seconds, share
 LONGEST_LIFE = 1.6  # seconds of work between two kills, at most
 CLAIM, HEARTBEAT = 4, 1  # seconds
-BEING_WRITTEN = 0.3  # seconds after its end in which an answer may not be a row yet
+ARRIVAL = 0.3  # seconds in which a call that was sent has come to the server
 STUCK = 60  # seconds until something is taken for stuck
 
 
@@ -72,7 +73,8 @@ class Trial:
         from smugmug import oauth, sync
 
         self.servers, self.folder, self.chance = servers, folder, chance
-        self.lost: list[int] = []  # calls in flight at each kill
+        self.lost: list[int] = []  # calls at each kill whose answers were never written
+        self.counted: set[int] = set()  # their ids
         account = account_of(StandIn(smugmug.url, smugmug.nickname, *smugmug.grant()))
         mirrored, _ = sync.start(account, by=None)
         sync.carry_on(mirrored, client=oauth.connect(account), seconds=600)
@@ -114,22 +116,33 @@ class Trial:
         return bool(self.one.is_active)
 
     def in_flight(self, number: int) -> int:
-        """Calls of a worker that are being answered, or whose answers are being written."""
-        now = time.monotonic()
-        calls = [call for call in tuple(self.servers[number].calls) if call.kind == "describe"]
-        return sum(call.ended is None or now - call.ended < BEING_WRITTEN for call in calls)
+        """Calls of a worker that are being answered."""
+        return sum(call.ended is None for call in self.calls(number))
+
+    def calls(self, number: int) -> list[Call]:
+        return [call for call in tuple(self.servers[number].calls) if call.kind == "describe"]
 
     def kill(self, process: subprocess.Popen[bytes], number: int) -> bool:
         """The worker with its child, as when a machine goes (True); or the child alone, which does the work."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         horses = [int(pid) for pid in children.read_text().split()] if children.exists() else []
         is_whole = not horses or self.chance.random() < 0.5
+        victims = [*horses, *[process.pid] * is_whole]  # the child is in a group of its own, and outlives its parent
+        send(signal.SIGSTOP, victims)
+        time.sleep(ARRIVAL)
         if horses:
-            self.lost.append(self.in_flight(number))
-        for pid in [*horses, *[process.pid] * is_whole]:  # the child is in a group of its own, and outlives its parent
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            self.count_lost(number)
+        send(signal.SIGKILL, victims)
         return is_whole
+
+    def count_lost(self, number: int) -> None:
+        """The calls of a stopped worker that come to nothing: their pictures have no words."""
+        from metadata.models import AIMetadata
+
+        titles = set(AIMetadata.objects.exclude(ai_title="").values_list("ai_title", flat=True))
+        lost = {id(call) for call in self.calls(number) if words_for(call.picture)["title"] not in titles}
+        self.lost.append(len(lost - self.counted))
+        self.counted |= lost
 
     def report(self, kills: int) -> bool:
         """Print what came of it; whether it is what is claimed."""
@@ -138,7 +151,7 @@ class Trial:
         rows = Counter(AIMetadata.objects.values_list("processing_status", "version"))
         photos, run = self.one.total, self.one
         paid, most = sum(server.paid for server in self.servers), photos + sum(self.lost)
-        print(f"{len(self.lost)} kills in {run.seconds:.0f} s; {sum(self.lost)} calls in flight at them")
+        print(f"{len(self.lost)} kills in {run.seconds:.0f} s; {sum(self.lost)} calls not written at them")
         print(f"{photos} photos, {run.described} counted; rows by (state, version): {dict(rows)}")
         print(f"answers in history: {MetadataHistory.objects.count()}, vectors: {PhotoEmbedding.objects.count()}")
         print(f"calls paid: {paid}, at most {most}; paid ÷ photos: {paid / photos:.3f}")
@@ -158,6 +171,12 @@ class Trial:
                 log = (self.folder / "worker.log").read_text(errors="replace")
                 raise SystemExit(f"nothing moves any more; the workers' log ends with:\n{log[-3000:]}")
             time.sleep(0.1)
+
+
+def send(number: signal.Signals, pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 if __name__ == "__main__":

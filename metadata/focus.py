@@ -104,7 +104,9 @@ def answer_of(words: AIMetadata) -> MetadataHistory | None:
 def last_decision(user: Any) -> Decision | None:
     """The person's last decision about one photo that stands and that they may undo."""
     decisions = Decision.objects.changeable_by(user).filter(requested_by=user, photo__isnull=False, undo="")
-    found: Decision | None = decisions.select_related("photo__photo").order_by("-created_at").first()
+    parts = ("title", "filename", "image_key")  # of its name, which is all that is shown of it
+    named = decisions.select_related("photo__photo").only(*(f"photo__photo__{part}" for part in parts))
+    found: Decision | None = named.order_by("-created_at").first()
     return found
 
 

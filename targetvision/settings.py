@@ -38,7 +38,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_rq",
     "template_partials",
-    "lucide",
     "csp",
     "targetvision",
     "smugmug",
