@@ -30,7 +30,7 @@ from sync_kills import worker
 from testbed import StandIn, account_of, services
 
 from smugmug.sandbox import Sandbox, library
-from tests.fakes.ai_server import AIServer, Call, words_for
+from tests.fakes.ai_server import AIServer, Call
 
 WORKERS, IN_FLIGHT = 2, 8
 LATENCY, SPREAD = 0.7, 0.2  # seconds, share
@@ -74,7 +74,7 @@ class Trial:
 
         self.servers, self.folder, self.chance = servers, folder, chance
         self.lost: list[int] = []  # calls at each kill whose answers were never written
-        self.counted: set[int] = set()  # their ids
+        self.lost_of = Counter[int]()  # the same by worker
         account = account_of(StandIn(smugmug.url, smugmug.nickname, *smugmug.grant()))
         mirrored, _ = sync.start(account, by=None)
         sync.carry_on(mirrored, client=oauth.connect(account), seconds=600)
@@ -99,7 +99,7 @@ class Trial:
 
     def worker(self, number: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """The worker of that number, with its AI server."""
-        os.environ["OPENAI_BASE_URL"] = self.servers[number].url
+        os.environ.update(OPENAI_BASE_URL=self.servers[number].url, OPENAI_MODEL=model(number))
         return worker(self.folder)
 
     def is_at_work(self) -> bool:
@@ -136,13 +136,12 @@ class Trial:
         return is_whole
 
     def count_lost(self, number: int) -> None:
-        """The calls of a stopped worker that come to nothing: their pictures have no words."""
-        from metadata.models import AIMetadata
+        """The calls of a stopped worker that come to nothing: for which it has written no words."""
+        from metadata.models import MetadataHistory
 
-        titles = set(AIMetadata.objects.exclude(ai_title="").values_list("ai_title", flat=True))
-        lost = {id(call) for call in self.calls(number) if words_for(call.picture)["title"] not in titles}
-        self.lost.append(len(lost - self.counted))
-        self.counted |= lost
+        written = MetadataHistory.objects.filter(changed_by=f"ai:{model(number)}").count()
+        self.lost.append(len(self.calls(number)) - written - self.lost_of[number])
+        self.lost_of[number] += self.lost[-1]
 
     def report(self, kills: int) -> bool:
         """Print what came of it; whether it is what is claimed."""
@@ -171,6 +170,11 @@ class Trial:
                 log = (self.folder / "worker.log").read_text(errors="replace")
                 raise SystemExit(f"nothing moves any more; the workers' log ends with:\n{log[-3000:]}")
             time.sleep(0.1)
+
+
+def model(number: int) -> str:
+    """As which the AI server of that number answers, so that its answers are known in the history."""
+    return f"some-model-{number}"
 
 
 def send(number: signal.Signals, pids: list[int]) -> None:

@@ -40,7 +40,14 @@ INSTALLATIONS = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in INSTALLATIONS)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """After the installations, for the other worker, what mostly waits and leaves the cores to them."""
+    if item.path.name in INSTALLATIONS:
+        return 0
+    return 1 if item.path.parent.name == "embedded" else 2
 
 
 def pytest_collection_finish() -> None:

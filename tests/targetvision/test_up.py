@@ -27,6 +27,8 @@ from .programs import (
 
 EVERYTHING = {"postgres", "valkey", "guardian", "web", "worker", "cron"}
 UP = [*MANAGE, "up"]
+# One worker, and none that loads the built-in model: nothing is described here.
+SMALL = {"WORKERS": "1", "AI_DESCRIBER": "openai", "OPENAI_API_KEY": "a key that is not used"}
 # As make does: start it, wait for it, and be gone without a word when killed.
 LIKE_MAKE = [sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"]
 
@@ -41,7 +43,7 @@ class Home:
         self._programs: list[Program] = []
 
     def start(self, command: list[str], **changes: str) -> Program:
-        settings = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "1", **changes}
+        settings = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), **SMALL, **changes}
         self._programs.append(Program(command, self.folder / f"{len(self._programs)}.log", **settings))
         return self._programs[-1]
 
