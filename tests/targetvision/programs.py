@@ -115,13 +115,13 @@ def end_all(folder: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = STOP_SECONDS) -> bool:
-    """Whether the condition holds within the time."""
+def wait_for(condition: Callable[[], Any], seconds: float = STOP_SECONDS, *, every: float = 0.1) -> bool:
+    """Whether the condition holds within the time; looking at it takes time from what is waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(every)
     return True
 
 

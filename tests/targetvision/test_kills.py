@@ -94,7 +94,7 @@ def kill_in_the_middle(kind: str, data_dir: Path, demo: Program) -> None:
         return rows[0][0] if rows else 0
 
     begin = described()
-    assert wait_for(lambda: demo.has_ended() or described() >= begin + SOME, START_SECONDS), demo.output
+    assert wait_for(lambda: demo.has_ended() or described() >= begin + SOME, START_SECONDS, every=0.3), demo.output
     assert described() < PHOTOS, f"the demo was over before {kind} could be killed"
     kill(kind, data_dir)
     wait_for(demo.has_ended, 5)

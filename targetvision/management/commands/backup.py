@@ -14,6 +14,7 @@ from targetvision import backups, keys
 
 class Command(BaseCommand):
     help = "Write the embedded database into FILE (pg_dump's custom format), also while TargetVision runs."
+    requires_system_checks: list[str] = []  # whatever may be wrong with the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)

@@ -16,6 +16,7 @@ from targetvision.processes import AlreadyRunning, lead
 
 class Command(BaseCommand):
     help = "Put what FILE holds (made by backup) in the place of the embedded database, and bring it up to date."
+    requires_system_checks: list[str] = []  # whatever may be wrong with the pages
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
