@@ -39,10 +39,6 @@ class Answer:
     phrase: str
     shape: str
 
-    @property
-    def is_problem(self) -> bool:
-        return self.status >= 400
-
 
 @dataclass(frozen=True)
 class Operation:
@@ -56,7 +52,8 @@ class Operation:
     text: str
     parameters: list[Field]
     body: list[Field]
-    answers: list[Answer]
+    good: list[Answer]
+    problems: list[Answer]
     curl: str
 
 
@@ -104,6 +101,10 @@ def shapes(schema: Json) -> list[Shape]:
 
 def _operation(schema: Json, site: str, path: str, method: str, raw: Json) -> Operation:
     body = _body(schema, raw)
+    answers = [
+        Answer(int(status), each["description"], _shape_of(each.get("content", {})))
+        for status, each in raw["responses"].items()
+    ]
     return Operation(
         id=raw["operationId"],
         method=method.upper(),
@@ -116,10 +117,8 @@ def _operation(schema: Json, site: str, path: str, method: str, raw: Json) -> Op
             for each in raw["parameters"]
         ],
         body=_fields(body, is_sent=True),
-        answers=[
-            Answer(int(status), each["description"], _shape_of(each.get("content", {})))
-            for status, each in raw["responses"].items()
-        ],
+        good=[answer for answer in answers if answer.status < 400],
+        problems=[answer for answer in answers if answer.status >= 400],
         curl=_curl(site, path, method, raw["parameters"], body),
     )
 

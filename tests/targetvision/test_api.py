@@ -305,7 +305,8 @@ def test_docs_show_every_operation_and_shape(owner_client, schema):
 
     for path, _, operation in operations(schema):
         assert f"<code>{path}</code>" in page
-        assert f'id="{operation["operationId"]}"' in page
+        article = page.partition(f'id="{operation["operationId"]}"')[2].partition("</article>")[0]
+        assert set(re.findall(r"\b([1-5]\d\d)(?:</b>)? [A-Z]", article)) >= {*operation["responses"]}
     for name in schema["components"]["schemas"]:
         assert f'id="shape-{name}"' in page
     targets = set(re.findall(r'href="#([\w-]+)"', page)) - {"main"}
