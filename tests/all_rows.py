@@ -1,6 +1,6 @@
 """All rows of the test's database at once: taken out, put by, and put back.
 
-Each is one statement, and the rows are taken as they are: no trigger and no foreign key looks at them.
+The rows are taken as they are: no trigger and no foreign key looks at them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from .programs import KINDS, MANAGE, START_SECONDS, Program, end_all, free_port,
 
 DEMO = [*MANAGE, "demo"]
 PHOTOS = 58
-KILLED = ("web", "worker", "guardian", "postgres", "valkey")
+KILLED = ("web", "worker", "postgres", "valkey", "guardian")  # the last leaves a worker that goes on for seconds
 IN_FLIGHT = 2  # one call of the built-in model, and one that ended as it was killed
 SOME = 3
 DESCRIBED = "SELECT count(*) FROM ai_metadata WHERE processing_status = 'completed'"
