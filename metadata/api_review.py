@@ -61,11 +61,12 @@ def review_queue(request: SignedInRequest, which: Query[QueueQuery]) -> dict[str
     order = queue.order_of_page(wanted)
     if which.cursor and not queue.Cursor.read(which.cursor, order):
         raise ProblemError(422, "cursor is none of this list.")
-    may_change = bool(queue.accounts_of(request.user, wanted))
-    page = queue.page(request.user, wanted, which.cursor, which.page_size, to_change=may_change)
+    changeable_in = queue.accounts_of(request.user, wanted)
+    accounts = changeable_in or queue.accounts_of(request.user, wanted, to_change=False)
+    page = queue.page(accounts, wanted, which.cursor, which.page_size)
     if which.cursor and not page.previous_cursor:  # nothing is left beyond it, and this is the first page again
         page = queue.Page([])
-    found, is_capped = queue.count(request.user, wanted, to_change=may_change)
+    found, is_capped = queue.count(request.user, wanted, to_change=bool(changeable_in))
     _complete(page.rows)
     following = urlencode({**request.GET.dict(), "cursor": page.next_cursor})
     following_url = f"{request.path}?{following}" if page.next_cursor else None

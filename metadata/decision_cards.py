@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NEWS = datetime.timedelta(minutes=10)  # so long a decision that is over is still told of
 LATELY = datetime.timedelta(hours=12)
 MOST = 3  # cards on a page of what is under way
+LOOKED_AT = 20  # the newest, to find those
 PARAMS = ("tag", "to", "old", "new")  # that sentences name
 Kind, Undo = Decision.Kind, Decision.Undo
 # What it does, and what it has done; {} is the number of photos.
@@ -154,16 +155,13 @@ def _undo_figures(decision: Decision) -> str:
 
 
 def current(user: User, accounts: Collection[int]) -> list[DecisionCard]:
-    """The decisions over a filter in these libraries that are under way, and the person's own that ended last, if that
-    was just now and it still stands."""
-    over_filters = _lately(accounts).filter(photo=None).exclude(filter={})
+    """The decisions over a filter in these libraries, which the person may change, that are under way, and their own
+    that ended last, if that was just now and it still stands."""
     news = Q(requested_by=user, finished_at__gte=timezone.now() - NEWS, undo=Undo.NO)
-    ended = over_filters.filter(news).exclude(state__in=ACTIVE)[:1]
-    rows = [*over_filters.filter(state__in=ACTIVE)[:MOST], *ended]
-    changeable = set(
-        Decision.objects.changeable_by(user).filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
-    )
-    return [card(row, may_change=row.pk in changeable) for row in rows]
+    over_filters = _lately(accounts).filter(Q(state__in=ACTIVE) | news, photo=None).exclude(filter={})
+    rows = list(over_filters[:LOOKED_AT])
+    active, ended = [row for row in rows if row.is_active], [row for row in rows if not row.is_active]
+    return [card(row, may_change=True) for row in (*active[:MOST], *ended[:1])]
 
 
 def last_of(user: User, accounts: Collection[int]) -> DecisionCard | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -23,6 +24,7 @@ from metadata.stacks import Burst
 from smugmug.models import Account, Photo
 
 PRICE_SECONDS = 60
+NOT_ALLOWED = "not_allowed"  # the doubt that names tags
 
 
 @dataclass
@@ -58,7 +60,7 @@ def cards(rows: Sequence[AIMetadata]) -> list[Card]:
     describable = _describable(rows)
     accounts = {row.account_id: row.photo.account for row in rows}
     prices = {pk: price_again(account) for pk, account in accounts.items()}
-    allowed = lanes.vocabularies(list(accounts))
+    allowed = lanes.vocabularies({row.account_id for row in rows if NOT_ALLOWED in row.doubts})
     return [
         Card(
             words=row,
@@ -90,7 +92,7 @@ def doubts(words: AIMetadata, vocabulary: Collection[str]) -> list[str]:
         "unsure": unsure + lanes.DOUBTS["unsure"].sentence,
         "very_unsure": unsure + lanes.DOUBTS["very_unsure"].sentence,
         "short": f"The description has only {len(words.ai_description)} characters.",
-        "not_allowed": f"Not among the allowed tags: {', '.join(foreign)}." if vocabulary and foreign else "",
+        NOT_ALLOWED: f"Not among the allowed tags: {', '.join(foreign)}." if vocabulary and foreign else "",
     }
     return [told.get(name) or lanes.DOUBTS[name].sentence for name in words.doubts if name in lanes.DOUBTS]
 
@@ -101,13 +103,21 @@ def answer_of(words: AIMetadata) -> MetadataHistory | None:
     return max(steps, key=lambda step: step.version, default=None)
 
 
-def last_decision(user: Any) -> Decision | None:
+class Undoable(NamedTuple):
+    """A decision about one photo that can be undone, and what a person calls that photo."""
+
+    pk: UUID
+    name: str
+
+
+def last_decision(user: Any) -> Undoable | None:
     """The person's last decision about one photo that stands and that they may undo."""
     decisions = Decision.objects.changeable_by(user).filter(requested_by=user, photo__isnull=False, undo="")
-    parts = ("title", "filename", "image_key")  # of its name, which is all that is shown of it
-    named = decisions.select_related("photo__photo").only(*(f"photo__photo__{part}" for part in parts))
-    found: Decision | None = named.order_by("-created_at").first()
-    return found
+    parts = ("title", "filename", "image_key")  # of its name
+    columns = ("pk", *(f"photo__photo__{part}" for part in parts))
+    for pk, *values in decisions.order_by("-created_at").values_list(*columns)[:1]:
+        return Undoable(pk, Photo(**dict(zip(parts, values, strict=True))).name)
+    return None
 
 
 def price_again(account: Account) -> str:

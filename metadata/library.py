@@ -19,6 +19,8 @@ from targetvision.models import Run, RunState
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from metadata.tiles import Shown
+
 GALLERY_PAGE = 50
 QUICKLY_COUNTED = 1_000  # photos of an album
 COVERS = 3
@@ -207,7 +209,7 @@ def dress_photo(photo: Any) -> None:
     photo.mark, photo.mark_title = mark(words)
 
 
-def mark(words: AIMetadata | None) -> tuple[str, str]:
+def mark(words: AIMetadata | Shown | None) -> tuple[str, str]:
     """The mark (good, wait, bad, idle) and the sentence for the state of a photo's words."""
     if words is None:
         return "idle", AIMetadata.Processing.PENDING.label
@@ -221,7 +223,7 @@ def mark(words: AIMetadata | None) -> tuple[str, str]:
         return "wait", AIMetadata.Review.UNREVIEWED.label
     if words.processing_status == AIMetadata.Processing.SKIPPED:
         return "idle", f"Skipped: {words.error}"
-    return "idle", words.get_processing_status_display()
+    return "idle", AIMetadata.Processing(words.processing_status).label
 
 
 def first_waiting(accounts: Iterable[Account]) -> dict[int, list[Photo]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -49,12 +49,13 @@ def words(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> Rows:
     return matching(accounts_of(user, wanted, to_change=to_change), wanted)
 
 
-def accounts_of(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> list[int]:
-    """The libraries that the filter is about, as far as the person may change them (or see them)."""
+def accounts_of(user: User, wanted: ReviewFilter, *, to_change: bool = True) -> dict[int, str]:
+    """The nicknames of the libraries that the filter is about, by their ids, as far as the person may change them (or
+    see them)."""
     accounts = Account.objects.changeable_by(user) if to_change else Account.objects.visible_to(user)
     if wanted.account:
         accounts = accounts.filter(nickname=wanted.account)
-    return list(accounts.order_by("pk").values_list("pk", flat=True))
+    return dict(accounts.order_by("pk").values_list("pk", "nickname"))
 
 
 def matching(accounts: Collection[int], wanted: ReviewFilter) -> Rows:
@@ -217,18 +218,21 @@ UNSEEN = (
         "created_at", "description", "images_last_updated", "last_updated", "listed_at", "moved_at", "removed_at",
         "synced_at",
     )),
+    # These are decrypted wherever they are read.
+    "photo__account__oauth_token", "photo__account__oauth_token_secret",
 )  # fmt: skip
 
 
 def with_photos(rows: Rows) -> Rows:
-    """With their albums; the few libraries apart, whose tokens are decrypted wherever a row of them is read."""
-    return rows.select_related("photo__album").prefetch_related("photo__account").defer(*UNSEEN)
+    """With their albums and libraries."""
+    return rows.select_related("photo__album", "photo__account").defer(*UNSEEN)
 
 
 class Reading(NamedTuple):
-    """How a page reads its rows: with as much of their photos as it shows, and without those that it leaves out."""
+    """How a page reads its rows: as `dressed` gives them, with as much of their photos as it shows, and without those
+    that it leaves out."""
 
-    dressed: Callable[[Rows], Rows] = with_photos
+    dressed: Callable[[Rows], Iterable[Any]] = with_photos
     narrowed: Callable[[Rows], Rows] = lambda rows: rows
 
 
@@ -236,31 +240,24 @@ class Reading(NamedTuple):
 class Page:
     """Some rows with their photos, in order, and the cursors of the pages beside them ("" where there is none)."""
 
-    rows: list[AIMetadata]
+    rows: list[Any]
     next_cursor: str = ""
     previous_cursor: str = ""
 
 
 def page(
-    user: User,
-    wanted: ReviewFilter,
-    cursor: str,
-    size: int,
-    *,
-    to_change: bool = True,
-    reading: Reading | None = None,
+    accounts: Collection[int], wanted: ReviewFilter, cursor: str, size: int, *, reading: Reading | None = None
 ) -> Page:
-    """At most `size` rows from the cursor on, as `reading` has them: two queries, and those of its dress. What is
-    waiting shows each burst once.
+    """At most `size` rows of these libraries from the cursor on, as `reading` has them: one query, and those of its
+    dress. What is waiting shows each burst once.
 
     A cursor that makes no sense, or behind which nothing is left, gives the first page.
     """
     order, reading = order_of_page(wanted), reading or Reading()
-    accounts = accounts_of(user, wanted, to_change=to_change)
     here = Cursor.read(cursor, order)
     backwards = bool(here and here.is_before)
 
-    def read(cursor: Cursor | None) -> list[AIMetadata]:
+    def read(cursor: Cursor | None) -> list[Any]:
         rows = _read(accounts, wanted, order, cursor, size + 1, narrowed=reading.narrowed)
         return list(reading.dressed(rows))
 
@@ -278,13 +275,13 @@ def page(
     )
 
 
-def _cursor(rows: list[AIMetadata], order: str, *, is_before: bool = False) -> str:
+def _cursor(rows: list[Any], order: str, *, is_before: bool = False) -> str:
     row = rows[0] if is_before else rows[-1]
     return str(Cursor((_place(row, order), row.pk), is_before))
 
 
 def _read(
-    accounts: list[int],
+    accounts: Collection[int],
     wanted: ReviewFilter,
     order: str,
     cursor: Cursor | None,
@@ -304,7 +301,7 @@ def _read(
     if not accounts:
         return AIMetadata.objects.none()
     if len(accounts) == 1:
-        return branch(accounts[0])[:count]
+        return branch(*accounts)[:count]
     first, *others = (branch(account).values("pk")[:count] for account in accounts)
     rows = AIMetadata.objects.filter(pk__in=first.union(*others, all=True))
     return in_order(rows, order, backwards=backwards)[:count]
@@ -313,31 +310,62 @@ def _read(
 # --- One photo after the other -----------------------------------------------------------------------------------
 
 
-def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None, count: int = 6) -> list[AIMetadata]:
-    """What to show the person next, and the photos to have ready behind it; the first is claimed for them,
-    beside what they hold already.
+def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None) -> AIMetadata | None:
+    """What to show the person next; claimed for them, beside what they hold already.
 
-    Nothing that is being shown to somebody else is among it, so that it may be empty while words still wait. It goes
-    to the end of the order and no further: from the beginning again with after=None.
+    Nothing that is being shown to somebody else, so that it may be None while words still wait. It goes to the end of
+    the order and no further: from the beginning again with after=None.
     """
+    accounts, free = accounts_of(user, wanted), review_claims.free_for(user)
+    while rows := _read_on(accounts, wanted, after, 1, free):
+        if review_claims.show(user, rows[0]):
+            return rows[0]
+    return None
+
+
+class Deck(NamedTuple):
+    """What a page has ready: rows in order, and all words that are held for the person now."""
+
+    rows: list[AIMetadata]
+    held: set[UUID]
+
+
+def deck_for(
+    user: User,
+    wanted: ReviewFilter,
+    after: AIMetadata | None,
+    count: int,
+    *,
+    beside: Collection[UUID] = (),
+) -> Deck:
+    """The `count` rows that follow, as in next_for(); they and the words `beside` them are claimed, and what else the
+    person held is let go."""
+    accounts, free = accounts_of(user, wanted), review_claims.free_for(user)
+    while True:
+        rows = _read_on(accounts, wanted, after, count, free)
+        held = review_claims.hold(user, {*beside, *(row.pk for row in rows)})
+        ours = [row for row in rows if row.pk in held]
+        if ours or not rows:  # else others took them all just now
+            return Deck(ours, held)
+
+
+def _read_on(
+    accounts: Collection[int],
+    wanted: ReviewFilter,
+    after: AIMetadata | None,
+    count: int,
+    narrowed: Callable[[Rows], Rows],
+) -> list[AIMetadata]:
     order = order_of_focus(wanted)
-    accounts = accounts_of(user, wanted)
     cursor = Cursor((_place(after, order), after.pk)) if after else None
-    free = review_claims.free_for(user)
-    while rows := list(with_photos(_read(accounts, wanted, order, cursor, count, narrowed=free))):
-        for number, row in enumerate(rows):
-            if review_claims.show(user, row):
-                return rows[number:]
-    return []
+    return list(with_photos(_read(accounts, wanted, order, cursor, count, narrowed=narrowed)))
 
 
-def previous_for(
-    user: User, wanted: ReviewFilter, before: AIMetadata, *, dressed: Callable[[Rows], Rows] = with_photos
-) -> AIMetadata | None:
+def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMetadata | None:
     """What stands before it in the order in which photos are shown, whoever else is being shown it."""
     order = order_of_focus(wanted)
     cursor = Cursor((_place(before, order), before.pk), is_before=True)
-    return next(iter(dressed(_read(accounts_of(user, wanted), wanted, order, cursor, 1))), None)
+    return with_photos(_read(accounts_of(user, wanted), wanted, order, cursor, 1)).first()
 
 
 # --- How many ----------------------------------------------------------------------------------------------------
@@ -349,7 +377,7 @@ def count(user: User, wanted: ReviewFilter, cap: int = COUNT_TO, *, to_change: b
     May be a minute old.
     """
     accounts = accounts_of(user, wanted, to_change=to_change)
-    asked = f"{accounts}:{cap}:{wanted.without('order').text_form()}"
+    asked = f"{list(accounts)}:{cap}:{wanted.without('order').text_form()}"
     key = f"review-count:{hashlib.sha256(asked.encode()).hexdigest()}"
     found = cache.get_or_set(key, lambda: matching(accounts, wanted)[: cap + 1].count(), timeout=COUNT_SECONDS) or 0
     return min(found, cap), found > cap

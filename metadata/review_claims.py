@@ -39,27 +39,23 @@ def show(user: User, words: AIMetadata) -> bool:
         return bool(cursor.rowcount)
 
 
-# A statement of its own, which waits for nobody: who waits for a row while holding others could wait for ever.
-LET_GO = """
-DELETE FROM metadata_reviewclaim WHERE words_id IN (
-    SELECT words_id FROM metadata_reviewclaim WHERE user_id = %s AND words_id <> ALL(%s) FOR UPDATE SKIP LOCKED
-) AND user_id = %s
-"""
-
-
-def _let_go(user: User, kept: Collection[UUID]) -> None:
-    """All that was shown to the person but for these; what somebody is just taking over is theirs anyway."""
-    with connection.cursor() as cursor:
-        cursor.execute(LET_GO, [user.pk, list(kept), user.pk])
-
-
-# In the order of ids, so that two who take several wait for each other and never in a ring.
+# In the order of ids, so that two who take several wait for each other and never in a ring; what is let go afterwards
+# waits for nobody, since it passes over what somebody is just taking over: that is theirs anyway. Nobody waits for the
+# disk either, as a claim that a crash takes back binds nobody.
 HOLD = """
+SET LOCAL synchronous_commit TO OFF;
 INSERT INTO metadata_reviewclaim AS claim (words_id, user_id, until)
-SELECT id, %s, clock_timestamp() + make_interval(secs => %s) FROM ai_metadata WHERE id = ANY(%s) ORDER BY id
+SELECT id, %(user)s, clock_timestamp() + make_interval(secs => %(seconds)s) FROM ai_metadata
+WHERE id = ANY(%(words)s) ORDER BY id
 ON CONFLICT (words_id) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
 WHERE claim.user_id = excluded.user_id OR claim.until < clock_timestamp()
-RETURNING words_id
+RETURNING words_id;
+"""
+LET_GO = """
+DELETE FROM metadata_reviewclaim WHERE words_id IN (
+    SELECT words_id FROM metadata_reviewclaim WHERE user_id = %(user)s AND words_id <> ALL(%(words)s)
+    FOR UPDATE SKIP LOCKED
+) AND user_id = %(user)s
 """
 
 
@@ -69,10 +65,9 @@ def hold(user: User, rows: Collection[UUID]) -> set[UUID]:
     The others are being shown to somebody else, or are gone. What else was shown to the person is let go.
     """
     with connection.cursor() as cursor:
-        cursor.execute(HOLD, [user.pk, SECONDS, list(rows)])
-        ours = {pk for (pk,) in cursor.fetchall()}
-    _let_go(user, ours)
-    return ours
+        cursor.execute(HOLD + LET_GO, {"user": user.pk, "seconds": SECONDS, "words": list(rows)})
+        cursor.nextset()  # SET says nothing
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 # Waits for nobody either: what somebody is just taking over had run out.
@@ -91,7 +86,8 @@ def renew(user: User) -> None:
 
 def release(user: User) -> None:
     """The person has left: what was shown to them may be shown to others."""
-    _let_go(user, ())
+    with connection.cursor() as cursor:
+        cursor.execute(LET_GO, {"user": user.pk, "words": []})
 
 
 def free_for(user: User) -> Callable[[QuerySet[AIMetadata]], QuerySet[AIMetadata]]:

@@ -86,8 +86,7 @@ class ReviewFilter:
 
     def query(self) -> dict[str, str]:
         """For an address: what is not as it is without one, always in the same order."""
-        usual = ReviewFilter().to_json()
-        return {name: value for name, value in self.to_json().items() if value != usual[name]}
+        return {name: value for name, value in self.to_json().items() if value != USUAL[name]}
 
     def text_form(self) -> str:
         """The same as one string, for an address or a hidden field."""
@@ -101,3 +100,6 @@ class ReviewFilter:
     def is_narrow(self) -> bool:
         """Whether it leaves out anything that waits for review."""
         return bool(self.without("order").query())
+
+
+USUAL = ReviewFilter().to_json()

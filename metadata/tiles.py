@@ -3,11 +3,12 @@ queries never grows with the number of photos."""
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, F
@@ -17,7 +18,6 @@ from django.utils.text import Truncator
 from metadata import lanes, library, queue
 from metadata.models import AIMetadata, Decision, MetadataHistory
 from smugmug import images
-from smugmug.models import Photo
 from targetvision.progress import count
 
 if TYPE_CHECKING:
@@ -25,36 +25,71 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 3
 SAID = 60  # characters of what somebody wrote
-# All that a tile shows, or that its place in the list needs.
-SHOWN = (
-    "account", "ai_description", "ai_tags", "ai_title", "approved_by", "confidence_score", "doubts", "error", "lane",
-    "processing_status", "rejection_reason", "review_status", "sort_at", "stack", "version",
-    *(f"photo__{name}" for name in ("account", "filename", "image_id", "image_key", "title")),
-)  # fmt: skip
+LANES: dict[str, str] = dict(AIMetadata.Lane.choices)
+
+
+class Shown(NamedTuple):
+    """What a tile shows of words and their photo, or what their place in the list needs, under the names of the
+    columns. A page reads a hundred, and rows of the models would take twice as long."""
+
+    pk: UUID
+    account_id: int
+    ai_description: str
+    ai_tags: list[str]
+    ai_title: str
+    approved_by: str
+    confidence_score: float | None
+    doubts: list[str]
+    error: str
+    lane: str
+    processing_status: str
+    rejection_reason: str
+    review_status: str
+    sort_at: datetime.datetime
+    stack: UUID | None
+    version: int
+    photo_id: UUID
+    photo__filename: str
+    photo__image_id: str
+    photo__image_key: str
+    photo__title: str
+
+    @property
+    def waits_for_review(self) -> bool:
+        return (
+            self.processing_status == AIMetadata.Processing.COMPLETED
+            and self.review_status == AIMetadata.Review.UNREVIEWED
+        )
 
 
 @dataclass(frozen=True)
 class Tile:
     """One photo of the grid."""
 
-    words: AIMetadata
+    words: Shown
     number: str  # on the page, from 1
     frames: int  # of a burst, all of which wait and are decided on together; 1 where it stands alone
     url: str
     is_marked: bool
 
     @property
-    def photo(self) -> Photo:
-        return self.words.photo
+    def pk(self) -> str:
+        return str(self.words.pk)
 
     @property
     def image(self) -> str:
         """The address of its picture."""
-        return images.address(self.photo, "thumb")
+        return images.address_of(self.words.photo_id, self.words.photo__image_id, "thumb")
 
     @property
     def title(self) -> str:
-        return self.words.ai_title or self.photo.name
+        words = self.words
+        return words.ai_title or words.photo__title or words.photo__filename or words.photo__image_key
+
+    @property
+    def lane(self) -> str:
+        """What a person calls its lane; not get_lane_display(), which builds a dict for each."""
+        return LANES.get(self.words.lane, "")
 
     @property
     def waits(self) -> bool:
@@ -84,12 +119,12 @@ class Tile:
         return json.dumps(self.words.ai_tags)
 
 
-def dressed(rows: queue.Rows) -> queue.Rows:
-    """The rows with what a tile shows of them and of their photos, and nothing more: a page reads a hundred."""
-    return rows.select_related("photo").only(*SHOWN)
+def dressed(rows: queue.Rows) -> Iterator[Shown]:
+    """The rows as tiles show them."""
+    return (Shown(*values) for values in rows.values_list(*Shown._fields))
 
 
-def tiles(rows: Iterable[AIMetadata], *, marked: Collection[UUID], query: str) -> list[Tile]:
+def tiles(rows: Iterable[Shown], *, marked: Collection[UUID], query: str) -> list[Tile]:
     """The rows as tiles; `query` is the filter as an address, with which a photo is opened."""
     rows = list(rows)
     frames = waiting_frames(row.stack for row in rows)
@@ -115,7 +150,7 @@ def waiting_frames(stacks: Iterable[UUID | None]) -> dict[UUID | None, int]:
     return dict(rows.annotate(frames=Count("pk")).order_by())
 
 
-def tally(rows: Iterable[AIMetadata]) -> list[tuple[str, int]]:
+def tally(rows: Iterable[Shown]) -> list[tuple[str, int]]:
     """(tag, how many of the rows have it), the most frequent first."""
     counts = Counter(tag for row in rows for tag in set(row.ai_tags))
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -67,6 +67,7 @@ urlpatterns = [
     path("review/filters", filtering.choose, name="review_filters"),
     path("review/tags/<str:nickname>", review.complete_tag, name="review_tags"),
     path("review/undo", review.undo, name="undo_last"),
+    path("review/<uuid:pk>/previous", review.previous, name="previous"),
     path("review/<uuid:pk>/approve", review.approve, name="approve"),
     path("review/<uuid:pk>/reject", review.reject, name="reject"),
     path("review/<uuid:pk>/take", review.take, name="take"),

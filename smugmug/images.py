@@ -42,8 +42,13 @@ class BadAddress(Exception):
 
 def address(photo: Photo, size: str) -> str:
     """Our address of the photo in that size, good for LIFE_DAYS to LIFE_DAYS + 1 days."""
+    return address_of(photo.pk, photo.image_id, size)
+
+
+def address_of(photo: UUID, image_id: str, size: str) -> str:
+    """The same, by the id of the photo and by what changes when its picture is replaced."""
     expiry = int(time.time()) // DAY + LIFE_DAYS + 1
-    token = signing.Signer(salt=SALT).sign_object([photo.pk.hex, size, expiry, photo.image_id])
+    token = signing.Signer(salt=SALT).sign_object([photo.hex, size, expiry, image_id])
     return f"{_beginning()}{token}"
 
 

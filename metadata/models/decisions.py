@@ -111,10 +111,7 @@ class ReviewClaim(models.Model):
 
     words = models.OneToOneField(AIMetadata, primary_key=True, on_delete=models.CASCADE, related_name="review_claim")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    until = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["user", "until"], name="metadata_claim_of_user")]
+    until = models.DateTimeField()  # in no index: every page of review writes it anew, in place
 
     def __str__(self) -> str:
         return f"{self.words_id} shown to {self.user}"

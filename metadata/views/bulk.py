@@ -97,7 +97,7 @@ def _page(
 ) -> HttpResponse:
     accounts = _accounts(request, wanted)
     looked = outlook.look(accounts, wanted, act, user=request.user)
-    first = queue.page(request.user, wanted, "", PEEK).rows
+    first = queue.page([account.pk for account in accounts], wanted, "", PEEK).rows
     named = Album.objects.visible_to(request.user).filter(pk=wanted.album) if wanted.album else []
     albums = {str(album.pk): str(album) for album in named}
     context = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -203,13 +203,14 @@ def _page(
     """The page; after a mistake with its sentence, the marks as they were, and what was typed."""
     accounts = queue.accounts_of(request.user, place.wanted)
     is_waiting = place.wanted.status == Status.WAITING
-    page = _read(request, place, to_change=bool(accounts), is_shared=bool(accounts) and is_waiting)
+    readable = accounts or queue.accounts_of(request.user, place.wanted, to_change=False)
+    page = _read(request, place, readable, is_shared=bool(accounts) and is_waiting)
     context = {
         "here": "review",
         "filters": filtering.bar(request, place.wanted, place.sentences, page="grid"),
         "tiles": tiles.tiles(page.rows, marked=form.marked if form else (), query=place.wanted.text_form()),
         "tally": tiles.tally(page.rows),
-        "complete_url": _completion(page.rows),
+        "complete_url": _completion(page.rows, readable),
         "may_change": bool(accounts),
         "is_waiting": is_waiting,
         "is_held": is_waiting and not page.rows and queue.matching(accounts, place.wanted).exists(),
@@ -225,21 +226,21 @@ def _page(
     return render(request, template_for(request, "metadata/grid.html", partial="grid"), context, status=status)
 
 
-def _read(request: SignedInRequest, place: Place, *, to_change: bool, is_shared: bool) -> queue.Page:
+def _read(request: SignedInRequest, place: Place, accounts: Collection[int], *, is_shared: bool) -> queue.Page:
     """The page; of what several decide on, only what nobody else is being shown, and held for this person."""
     reading = queue.Reading(tiles.dressed)
     if is_shared:
         reading = reading._replace(narrowed=review_claims.free_for(request.user))
-    page = queue.page(request.user, place.wanted, place.cursor, place.size, to_change=to_change, reading=reading)
+    page = queue.page(accounts, place.wanted, place.cursor, place.size, reading=reading)
     if not is_shared:
         return page
     held = review_claims.hold(request.user, [row.pk for row in page.rows])
     return replace(page, rows=[row for row in page.rows if row.pk in held])
 
 
-def _completion(rows: list[AIMetadata]) -> str:
+def _completion(rows: list[Any], nicknames: Mapping[int, str]) -> str:
     """Where tags are completed, from those of the first photo's library."""
-    return reverse("metadata:review_tags", args=[rows[0].photo.account.nickname]) if rows else ""
+    return reverse("metadata:review_tags", args=[nicknames[rows[0].account_id]]) if rows else ""
 
 
 def _addresses(place: Place, page: queue.Page) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from metadata import bulk, focus, library, queue, regenerate, review_claims, sid
 from metadata.forms import RejectForm, WordsForm
 from metadata.forms_focus import MOST_AHEAD, ApproveForm, DeckForm, RegenerateForm, TagsForm, TakeForm, UndoForm
 from metadata.models import AIMetadata, Decision
-from metadata.queue import ReviewFilter
+from metadata.queue import Deck, ReviewFilter
 from metadata.views import filtering, say_once
 from smugmug.models import Account
 from targetvision.access import SignedInRequest, changeable, visible
@@ -43,19 +43,27 @@ def review(request: SignedInRequest) -> HttpResponse:
 
 
 @require_GET
+def previous(request: SignedInRequest, pk: UUID) -> HttpResponse:
+    """On to the photo before the one with those words; nothing before it, and it is that one again."""
+    words = changeable(request, _rows(), pk=pk)
+    wanted, _ = ReviewFilter.read(request.GET)
+    found = queue.previous_for(request.user, wanted, words)
+    if not found:
+        messages.info(request, "This is the first one.")
+    return redirect(_address(wanted, found or words))
+
+
+@require_GET
 def cards(request: SignedInRequest) -> HttpResponse:
     """Cards for a page that goes on by itself, as fragments; and which of its deck others are being shown by now."""
     form = DeckForm(request.GET)
     if not form.is_valid():
         return HttpResponse("There is no such card.", status=422, content_type="text/plain; charset=utf-8")
     wanted, _ = ReviewFilter.read(request.GET)
-    rows = _asked_for(request, wanted, form.cleaned_data)
     known = AIMetadata.objects.changeable_by(request.user).filter(pk__in=form.cleaned_data["deck"])
-    deck = set(known.values_list("pk", flat=True))
-    held = review_claims.hold(request.user, deck | {row.pk for row in rows})
-    is_ahead = not (form.cleaned_data["of"] or form.cleaned_data["before"])
-    shown = [row for row in rows if row.pk in held] if is_ahead else rows
-    context = {"cards": focus.cards(shown), "taken": sorted(deck - held), "query": wanted.text_form()}
+    before = set(known.values_list("pk", flat=True))
+    deck = _asked_for(request, wanted, form.cleaned_data, before)
+    context = {"cards": focus.cards(deck.rows), "taken": sorted(before - deck.held), "query": wanted.text_form()}
     return render(request, "metadata/_cards.html", context)
 
 
@@ -68,14 +76,18 @@ def complete_tag(request: SignedInRequest, nickname: str) -> JsonResponse:
     return JsonResponse({"tags": found})
 
 
-def _asked_for(request: SignedInRequest, wanted: ReviewFilter, asked: dict[str, Any]) -> list[AIMetadata]:
-    if asked["of"]:
-        return [changeable(request, _rows(), photo=asked["of"])]
-    if asked["before"]:
-        found = queue.previous_for(request.user, wanted, changeable(request, _rows(), pk=asked["before"]))
-        return [found] if found else []
+def _asked_for(request: SignedInRequest, wanted: ReviewFilter, asked: dict[str, Any], before: set[UUID]) -> Deck:
+    """With what of the deck is still the person's; one photo that is asked for is shown whoever else looks at it."""
+    if asked["of"] or asked["before"]:
+        found = (
+            changeable(request, _rows(), photo=asked["of"])
+            if asked["of"]
+            else queue.previous_for(request.user, wanted, changeable(request, _rows(), pk=asked["before"]))
+        )
+        rows = [found] if found else []
+        return Deck(rows, review_claims.hold(request.user, before | {row.pk for row in rows}))
     after = changeable(request, _rows(), pk=asked["beyond"]) if asked["beyond"] else None
-    return queue.next_for(request.user, wanted, after, asked["count"] or MOST_AHEAD)
+    return queue.deck_for(request.user, wanted, after, asked["count"] or MOST_AHEAD, beside=before)
 
 
 # --- Decisions ---------------------------------------------------------------------------------------------------
@@ -144,7 +156,8 @@ def take(request: SignedInRequest, pk: UUID) -> HttpResponse:
         return _lost_race(request, words, exc)
     say_once.remember(request, words, before)
     messages.success(request, f"{sides.NAMES[choice.side]}’s {sides.FIELDS[choice.field][0]} stands now.")
-    return redirect(_address(request, words))
+    wanted, _ = ReviewFilter.read(request.GET)
+    return redirect(_address(wanted, words))
 
 
 @require_POST
@@ -181,9 +194,10 @@ def undo(request: SignedInRequest) -> HttpResponse:
     if decision.undo_kept:
         said = f"Undone where nobody has changed “{words.photo.name}” since."
     if "behind" in request.POST:
-        return JsonResponse({**_came_of(request, said), "card": _card(request, words)})
+        return JsonResponse({**_came_of(request, words, said), "card": _card(request, words)})
     messages.success(request, said)
-    return redirect(_address(request, words))
+    wanted, _ = ReviewFilter.read(request.GET)
+    return redirect(_address(wanted, words))
 
 
 # --- Answers -----------------------------------------------------------------------------------------------------
@@ -192,11 +206,11 @@ def undo(request: SignedInRequest) -> HttpResponse:
 def _go_on(request: SignedInRequest, words: AIMetadata, said: str, decision: Decision | None = None) -> HttpResponse:
     """It is saved: on to what comes next, from the beginning again where nothing does."""
     if "behind" in request.POST:
-        return JsonResponse(_came_of(request, said, decision))
+        return JsonResponse(_came_of(request, words, said, decision))
     messages.success(request, said)
     wanted, _ = ReviewFilter.read(request.GET)
-    following = queue.next_for(request.user, wanted, words, 1) or queue.next_for(request.user, wanted, None, 1)
-    return redirect(_address(request, following[0] if following else None))
+    following = queue.next_for(request.user, wanted, words) or queue.next_for(request.user, wanted)
+    return redirect(_address(wanted, following))
 
 
 def _not_saved(
@@ -234,14 +248,16 @@ def _sent_twice(request: SignedInRequest, words: AIMetadata, version: int, **sta
     return found
 
 
-def _came_of(request: SignedInRequest, said: str, decision: Decision | None = None) -> dict[str, str]:
+def _came_of(
+    request: SignedInRequest, words: AIMetadata, said: str, decision: Decision | None = None
+) -> dict[str, str]:
     """What a page that went on already is told: a sentence, what `U` would undo where, and how many wait now."""
-    last = decision or focus.last_decision(request.user)
+    last = focus.Undoable(decision.pk, words.photo.name) if decision else focus.last_decision(request.user)
     return {
         "said": said,
         "note": said if decision and (decision.total or 0) > 1 else "",  # it wrote more than the page shows
         "undo": str(last.pk) if last else "",
-        "undoes": last.photo.photo.name if last and last.photo else "",
+        "undoes": last.name if last else "",
         "waiting": render_to_string("_waiting.html", request=request),
         "offer": render_to_string("metadata/_say_once.html", request=request),
     }
@@ -279,25 +295,24 @@ def _page(
     if not deck:
         return render(request, "metadata/review.html", {**context, **_nothing(request, wanted)}, status=status)
     first, upcoming = deck[0], deck[1:]
-    previous = queue.previous_for(request.user, wanted, first, dressed=lambda rows: rows.only("photo"))
+    query = f"?{context['query']}" if context["query"] else ""
     context |= {
         "card": replace(focus.card(first), **sent),
         "photo": first.photo,
         "words": first,
         "notice": notice if words else "",
         "upcoming": [row.photo for row in upcoming],
-        "next_url": _address(request, upcoming[0] if upcoming else None),
-        "previous_url": _address(request, previous) if previous else "",
+        "next_url": _address(wanted, upcoming[0] if upcoming else None),
+        "previous_url": f"{reverse('metadata:previous', args=[first.pk])}{query}" if words else "",
     }
     return render(request, "metadata/review.html", context, status=status)
 
 
 def _deck(request: SignedInRequest, wanted: ReviewFilter, words: AIMetadata | None) -> list[AIMetadata]:
     """The words asked for, or the first that the filter finds, and what comes after them; all held for the person."""
-    following = queue.next_for(request.user, wanted, words, MOST_AHEAD + (words is None))
-    rows = [words, *following] if words else following
-    held = review_claims.hold(request.user, [row.pk for row in rows])
-    return [row for row in rows if row.pk in held or row is words]
+    if words is None:
+        return queue.deck_for(request.user, wanted, None, 1 + MOST_AHEAD).rows
+    return [words, *queue.deck_for(request.user, wanted, words, MOST_AHEAD, beside=[words.pk]).rows]
 
 
 def _nothing(request: SignedInRequest, wanted: ReviewFilter) -> dict[str, Any]:
@@ -311,9 +326,8 @@ def _nothing(request: SignedInRequest, wanted: ReviewFilter) -> dict[str, Any]:
     }
 
 
-def _address(request: SignedInRequest, words: AIMetadata | None) -> str:
+def _address(wanted: ReviewFilter, words: AIMetadata | None) -> str:
     """The page with that photo, or with the first one, and with the filter as it is."""
-    wanted, _ = ReviewFilter.read(request.GET)
     parts = [f"photo={words.photo_id}" if words else "", wanted.text_form()]
     query = "&".join(filter(None, parts))
     return f"{reverse('metadata:review')}?{query}" if query else reverse("metadata:review")

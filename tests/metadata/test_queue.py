@@ -46,6 +46,11 @@ def pks(rows: Any) -> list[Any]:
     return [row.pk for row in rows]
 
 
+def page_of(user: Any, wanted: ReviewFilter, cursor: str, size: int) -> queue.Page:
+    """The page of the libraries that the person may change."""
+    return queue.page(queue.accounts_of(user, wanted), wanted, cursor, size)
+
+
 # --- Filters -------------------------------------------------------------------------------------------------
 
 
@@ -220,12 +225,12 @@ def test_pages_show_every_row_once_in_order_there_and_back(library_of_ada: Accou
     keys["surest"] = keys["least_sure"]
     expected = pks(sorted(rows, key=keys[order], reverse=order == "surest"))
 
-    there = [queue.page(user, wanted, "", 2)]
+    there = [page_of(user, wanted, "", 2)]
     while there[-1].next_cursor:
-        there.append(queue.page(user, wanted, there[-1].next_cursor, 2))
+        there.append(page_of(user, wanted, there[-1].next_cursor, 2))
     back = [there[-1]]
     while back[-1].previous_cursor:
-        back.append(queue.page(user, wanted, back[-1].previous_cursor, 2))
+        back.append(page_of(user, wanted, back[-1].previous_cursor, 2))
 
     assert [pk for page in there for pk in pks(page.rows)] == expected
     assert [len(page.rows) for page in there] == [2, 2, 2, 2, 1]
@@ -244,7 +249,7 @@ def test_pages_show_every_row_once_in_order_there_and_back(library_of_ada: Accou
 def test_page_of_a_bad_cursor_is_the_first(library_of_ada: Account, cursor: str):
     row = words_in(library_of_ada)
 
-    assert pks(queue.page(library_of_ada.owner, ALL, cursor, 2).rows) == [row.pk]
+    assert pks(page_of(library_of_ada.owner, ALL, cursor, 2).rows) == [row.pk]
 
 
 @pytest.mark.parametrize("key", ["2026-05-01", "2026-05-01T12:00:00", "0.5", "now"])
@@ -260,16 +265,16 @@ def test_page_of_a_moment_at_the_ends_of_time_is_answered(library_of_ada: Accoun
     wanted = ReviewFilter(order="oldest")
 
     for direction in ("after", "before"):
-        assert pks(queue.page(library_of_ada.owner, wanted, f"{direction}_{key}_{ANY_KEY}", 2).rows) == [row.pk]
+        assert pks(page_of(library_of_ada.owner, wanted, f"{direction}_{key}_{ANY_KEY}", 2).rows) == [row.pk]
 
 
 def test_page_whose_rows_were_all_decided_meanwhile_is_the_first(library_of_ada: Account):
     rows = [words_in(library_of_ada, day) for day in (1, 2, 3)]
     wanted = ReviewFilter(order="oldest")
-    cursor = queue.page(library_of_ada.owner, wanted, "", 2).next_cursor
+    cursor = page_of(library_of_ada.owner, wanted, "", 2).next_cursor
     AIMetadata.objects.filter(pk=rows[2].pk).update(review_status="rejected")
 
-    page = queue.page(library_of_ada.owner, wanted, cursor, 2)
+    page = page_of(library_of_ada.owner, wanted, cursor, 2)
 
     assert (pks(page.rows), page.next_cursor, page.previous_cursor) == (pks(rows[:2]), "", "")
 
@@ -277,10 +282,10 @@ def test_page_whose_rows_were_all_decided_meanwhile_is_the_first(library_of_ada:
 def test_page_goes_on_at_its_place_when_its_last_row_was_decided(library_of_ada: Account):
     rows = [words_in(library_of_ada, day) for day in (1, 2, 3)]
     wanted = ReviewFilter(order="oldest")
-    cursor = queue.page(library_of_ada.owner, wanted, "", 2).next_cursor
+    cursor = page_of(library_of_ada.owner, wanted, "", 2).next_cursor
     AIMetadata.objects.filter(pk=rows[1].pk).update(review_status="rejected")
 
-    assert pks(queue.page(library_of_ada.owner, wanted, cursor, 2).rows) == [rows[2].pk]
+    assert pks(page_of(library_of_ada.owner, wanted, cursor, 2).rows) == [rows[2].pk]
 
 
 def test_page_of_many_begins_with_the_surest_that_wait_and_the_oldest_that_are_decided(library_of_ada: Account):
@@ -288,8 +293,8 @@ def test_page_of_many_begins_with_the_surest_that_wait_and_the_oldest_that_are_d
         words_in(library_of_ada, 1, confidence_score=0.1, review_status=status)
         words_in(library_of_ada, 2, confidence_score=0.9, review_status=status)
 
-    waiting = queue.page(library_of_ada.owner, ALL, "", 9).rows
-    rejected = queue.page(library_of_ada.owner, ReviewFilter(status="rejected"), "", 9).rows
+    waiting = page_of(library_of_ada.owner, ALL, "", 9).rows
+    rejected = page_of(library_of_ada.owner, ReviewFilter(status="rejected"), "", 9).rows
 
     assert [row.confidence_score for row in waiting] == [0.9, 0.1]
     assert [row.confidence_score for row in rejected] == [0.1, 0.9]
@@ -303,7 +308,7 @@ def test_page_shows_a_burst_once_by_the_first_of_its_frames_that_fit(library_of_
     user = library_of_ada.owner
 
     def shown(**wanted: Any) -> list[Any]:
-        return pks(queue.page(user, ReviewFilter(order="oldest", **wanted), "", 9).rows)
+        return pks(page_of(user, ReviewFilter(order="oldest", **wanted), "", 9).rows)
 
     assert shown() == [frames[1].pk, alone.pk]
     assert shown(lane="look") == [frames[0].pk, alone.pk]
@@ -313,7 +318,7 @@ def test_page_shows_a_burst_once_by_the_first_of_its_frames_that_fit(library_of_
 
 
 @pytest.mark.parametrize("libraries", [1, 2])
-def test_page_takes_three_queries_however_many_rows(
+def test_page_takes_two_queries_however_many_rows(
     library_of_ada: Account, libraries: int, django_assert_num_queries: Any
 ):
     accounts = [library_of_ada, AccountFactory(owner=library_of_ada.owner)][:libraries]
@@ -322,8 +327,8 @@ def test_page_takes_three_queries_however_many_rows(
     for number in (1, 3):
         for _ in range(number):
             words_in(accounts[-1])
-        with django_assert_num_queries(3):
-            rows = queue.page(user, ALL, "", 50).rows
+        with django_assert_num_queries(2):
+            rows = page_of(user, ALL, "", 50).rows
             assert {(row.photo.album.title, row.photo.account.nickname) for row in rows}
 
 
@@ -334,16 +339,17 @@ def test_next_are_the_oldest_that_follow(library_of_ada: Account):
     rows = [words_in(library_of_ada, day) for day in range(1, 9)]
     user = library_of_ada.owner
 
-    assert pks(queue.next_for(user, ALL)) == pks(rows[:6])
-    assert pks(queue.next_for(user, ALL, after=rows[0], count=3)) == pks(rows[1:4])
-    assert pks(queue.next_for(user, ReviewFilter(order="least_sure"), count=1)) == [min(pks(rows))]
-    assert queue.next_for(user, ALL, after=rows[-1]) == []
+    assert pks(queue.deck_for(user, ALL, None, 6).rows) == pks(rows[:6])
+    assert pks(queue.deck_for(user, ALL, rows[0], 3).rows) == pks(rows[1:4])
+    assert pks(queue.deck_for(user, ReviewFilter(order="least_sure"), None, 1).rows) == [min(pks(rows))]
+    assert queue.deck_for(user, ALL, rows[-1], 6).rows == []
+    assert (queue.next_for(user, ALL, rows[0]), queue.next_for(user, ALL, rows[-1])) == (rows[1], None)
 
 
 def test_next_takes_as_many_queries_for_one_row_as_for_three(library_of_ada: Account):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert queue.next_for(library_of_ada.owner, ALL)[0].photo.album.title
+            assert queue.deck_for(library_of_ada.owner, ALL, None, 6).rows[0].photo.album.title
         return len(captured)
 
     words_in(library_of_ada)

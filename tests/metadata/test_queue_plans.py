@@ -41,7 +41,7 @@ class BigLibrary(TestCase):
     @classmethod
     def setUpTestData(cls) -> None:
         account = AccountFactory()
-        cls.user = account.owner
+        cls.user, cls.accounts = account.owner, [account.pk]
         first = AIMetadataFactory(photo=PhotoFactory(album=AlbumFactory(account=account), date_taken="2020-01-01"))
         with connection.cursor() as cursor:
             cursor.execute(COPIES, [PHOTOS, first.photo_id])
@@ -54,21 +54,21 @@ class BigLibrary(TestCase):
             for order in ("oldest", "surest", "least_sure"):
                 wanted = ReviewFilter(lane=lane, order=order)
                 with self.subTest(lane=lane, order=order):
-                    first = rows_read(lambda wanted=wanted: queue.page(self.user, wanted, "", 24))
+                    first = rows_read(lambda wanted=wanted: queue.page(self.accounts, wanted, "", 24))
                     cursor = deep_cursor(self.user, wanted)
-                    deep = rows_read(lambda wanted=wanted, cursor=cursor: queue.page(self.user, wanted, cursor, 24))
+                    deep = rows_read(lambda wanted=wanted, cursor=cursor: queue.page(self.accounts, wanted, cursor, 24))
                     assert max(first, deep) <= MOST_ROWS
 
     def test_next_reads_little_more_than_it_shows(self) -> None:
         middle = queue.words(self.user, ReviewFilter()).order_by("sort_at")[PHOTOS // 2]
 
-        assert rows_read(lambda: queue.next_for(self.user, ReviewFilter())) <= MOST_ROWS
-        assert rows_read(lambda: queue.next_for(self.user, ReviewFilter(), after=middle)) <= MOST_ROWS
+        assert rows_read(lambda: queue.deck_for(self.user, ReviewFilter(), None, 6)) <= MOST_ROWS
+        assert rows_read(lambda: queue.deck_for(self.user, ReviewFilter(), middle, 6)) <= MOST_ROWS
 
     def test_decided_and_all_in_time_read_little_more_than_they_show(self) -> None:
         for_all = ReviewFilter(status="all", order="oldest")
 
-        assert rows_read(lambda: queue.page(self.user, for_all, "", 24)) <= MOST_ROWS
+        assert rows_read(lambda: queue.page(self.accounts, for_all, "", 24)) <= MOST_ROWS
 
     def test_peek_of_the_front_page_reads_little_more_than_it_shows(self) -> None:
         assert rows_read(lambda: library.first_waiting([Photo.objects.all()[0].account])) <= MOST_ROWS

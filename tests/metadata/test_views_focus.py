@@ -78,6 +78,30 @@ def test_cards_of_a_photo_and_before_one_are_single(curator_client: Client, libr
     assert shown(curator_client.get(CARDS, {"before": first.pk})) == []
 
 
+def test_previous_leads_to_the_photo_before_and_from_the_first_to_itself(
+    curator_client: Client, library_of_ada: Account
+):
+    first, _, second = (waiting(library_of_ada, ai_tags=tags) for tags in (["cat"], ["dog"], ["cat"]))
+    url = reverse("metadata:previous", args=[second.pk]) + "?tag=cat"
+
+    page = curator_client.get(REVIEW, {"photo": second.photo_id, "tag": "cat"})
+
+    assert page.context["previous_url"] == url
+    assert curator_client.get(REVIEW, {"tag": "cat"}).context["previous_url"] == ""
+    assert curator_client.get(url).headers["Location"] == f"{REVIEW}?photo={first.photo_id}&tag=cat"
+    again = curator_client.get(reverse("metadata:previous", args=[first.pk]), follow=True)
+    assert (again.context["words"], "This is the first one." in again.text) == (first, True)
+
+
+def test_previous_of_somebody_elses_photo_is_not_found_and_refused_to_who_may_only_look(
+    curator_client: Client, viewer_client: Client, library_of_ada: Account
+):
+    theirs, ours = AIMetadataFactory(described=True), waiting(library_of_ada)
+
+    assert curator_client.get(reverse("metadata:previous", args=[theirs.pk])).status_code == 404
+    assert viewer_client.get(reverse("metadata:previous", args=[ours.pk])).status_code == 403
+
+
 def test_cards_keep_to_the_filter_of_the_address_and_carry_it_on(curator_client: Client, library_of_ada: Account):
     first, _, third = (waiting(library_of_ada, ai_tags=tags) for tags in (["cat"], ["dog"], ["cat"]))
 
@@ -510,7 +534,7 @@ def test_last_decision_is_the_persons_own_about_one_photo_that_stands(
     curator_client.post(UNDO, {"decision": undone.pk})
     Decision.objects.create(account=library_of_ada, kind="approve", requested_by=grace)  # over a filter
 
-    assert focus.last_decision(grace) == mine
+    assert focus.last_decision(grace) == (mine.pk, words.photo.name)
 
 
 def test_history_of_a_decision_is_told_with_its_card(curator_client: Client, library_of_ada: Account, grace: User):

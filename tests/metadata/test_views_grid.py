@@ -129,7 +129,7 @@ def test_grid_size_is_one_of_three_and_stays_in_the_addresses(
     assert (f"size={size}" in response.context["next_url"]) is (size != 24)
     following = curator_client.get(response.context["next_url"])
     assert len(following.context["tiles"]) == min(size, 101 - size)
-    assert not set(response.context["tiles"]) & set(following.context["tiles"])
+    assert not {tile.pk for tile in response.context["tiles"]} & {tile.pk for tile in following.context["tiles"]}
 
 
 def test_grid_without_a_size_has_the_one_that_was_chosen_last(curator_client: Client, library_of_ada: Account):

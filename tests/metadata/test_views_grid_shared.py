@@ -76,8 +76,8 @@ def test_grid_in_a_lane_to_read_shows_the_least_sure_first(curator_client: Clien
     read = curator_client.get(GRID, {"lane": "read"})
     chosen = curator_client.get(GRID, {"lane": "read", "order": "surest"})
 
-    assert [tile.words for tile in read.context["tiles"]] == [unsure, sure]
-    assert [tile.words for tile in chosen.context["tiles"]] == [sure, unsure]
+    assert [tile.words.pk for tile in read.context["tiles"]] == [unsure.pk, sure.pk]
+    assert [tile.words.pk for tile in chosen.context["tiles"]] == [sure.pk, unsure.pk]
 
 
 @pytest.mark.parametrize("page", [GRID, "/review/", "/review/all/", "/review/filters"])
