@@ -51,14 +51,25 @@ class Session(SessionAuth):
 class Api(NinjaAPI):
     """Ninja's, with the names of our functions as names of the operations."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._schemas: dict[str, OpenAPISchema] = {}
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        """Ninja's, with problems of their own media type, and without what it has taken apart into parameters."""
-        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        """Ninja's, with problems of their own media type, and without what it has taken apart into parameters; made
+        once for each place that the API is at, since that takes a second."""
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._schemas:
+            self._schemas[prefix] = self._schema(prefix)
+        return self._schemas[prefix]
+
+    def _schema(self, prefix: str) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=prefix)
         named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schema)))
         shapes = schema["components"]["schemas"]
         schema["components"]["schemas"] = {name: shape for name, shape in shapes.items() if name in named}
