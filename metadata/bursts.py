@@ -66,7 +66,7 @@ def hold(pks: Collection[UUID], *, with_bursts: bool = False) -> None:
     if with_bursts:
         stacks += AIMetadata.objects.filter(pk__in=pks, stack__isnull=False).values_list("stack", flat=True).distinct()
     with connection.cursor() as cursor:
-        cursor.execute(_HOLD, {"pks": list(pks), "stacks": stacks})
+        cursor.execute(_HOLD, {"pks": steps.array(pks), "stacks": stacks})
 
 
 def follow(decision: Decision, approved: Collection[UUID], step: Step) -> list[Written]:

@@ -82,7 +82,7 @@ def write(pks: Collection[UUID], rewrite: Rewrite, step: Step) -> list[Written]:
     """
     params = {
         **rewrite.params,
-        "pks": list(pks),
+        "pks": array(pks),
         "decision": step.decision,
         "changed_by": step.changed_by,
         "sentence": step.sentence,
@@ -92,6 +92,12 @@ def write(pks: Collection[UUID], rewrite: Rewrite, step: Step) -> list[Written]:
     with connection.cursor() as cursor:
         cursor.execute(_statement(rewrite, step), params)
         return [Written(*row) for row in cursor.fetchall()]
+
+
+def array(pks: Collection[UUID]) -> str:
+    """The ids as Postgres reads an uuid[]; psycopg, which looks into each for what must be quoted, takes longer over
+    thousands than Postgres over a lookup of them."""
+    return f"{{{','.join(map(str, pks))}}}"
 
 
 def _statement(rewrite: Rewrite, step: Step) -> str:
@@ -108,10 +114,10 @@ def _statement(rewrite: Rewrite, step: Step) -> str:
             SELECT w.id, w.photo_id, w.version, {step.reason} AS reason, {step.came_from} AS came_from,
                 {old_values}, {new_values}
             FROM ai_metadata w {rewrite.joined}
-            WHERE w.id = ANY(%(pks)s) AND ({rewrite.only})
+            WHERE w.id = ANY(%(pks)s::uuid[]) AND ({rewrite.only})
         ), written AS (
             UPDATE ai_metadata w SET {changes}, version = w.version + 1, updated_at = %(at)s
-            FROM target WHERE w.id = ANY(%(pks)s) AND w.id = target.id AND w.version = target.version
+            FROM target WHERE w.id = ANY(%(pks)s::uuid[]) AND w.id = target.id AND w.version = target.version
             RETURNING w.id
         ), noted AS (
             INSERT INTO metadata_history (metadata_id, version, source, decision_id, came_from_id, changed_by,

@@ -149,10 +149,11 @@ def _count_kept(decision: Decision, pks: Collection[UUID]) -> int:
             f"(s.new_{field} <> s.previous_{field} AND w.{name} <> s.new_{field})"
             for name, field in zip(WORDS, FIELDS, strict=True)
         ]
-    params: Any = {"decision": decision.pk, "pks": list(pks)}
+    params: Any = {"decision": decision.pk, "pks": steps.array(pks)}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM ai_metadata w {_STEP} WHERE w.id = ANY(%(pks)s) AND ({' OR '.join(others)})", params
+            f"SELECT count(*) FROM ai_metadata w {_STEP} WHERE w.id = ANY(%(pks)s::uuid[]) AND ({' OR '.join(others)})",
+            params,
         )
         return int(cursor.fetchone()[0])
 
