@@ -107,6 +107,7 @@ TABLE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "metadata:accept_sample": (NOT_AT_ALL, (GATE, 404, 403, 409, 409)),  # it is not looked through
     "metadata:estimate": ((GATE, 404, 403, ALL, ALL), NOT_AT_ALL),
     "metadata:review": (EVERYONE, NOT_AT_ALL),
+    "metadata:previous": ((GATE, 404, 403, GATE, GATE), NOT_AT_ALL),
     "metadata:approve": (NOT_AT_ALL, CURATORS_FORM),
     "metadata:reject": (NOT_AT_ALL, CURATORS_FORM),
     "metadata:stack": (MEMBERS, NOT_AT_ALL),
@@ -249,7 +250,7 @@ def addresses(library_of_ada: Account) -> dict[str, str]:
         ("show_change_set list_changes leave_out_changes", [change_set.pk]),
         ("check_grant", [nickname]),
         ("photo", [words.photo.pk]),
-        ("approve reject take describe_again stack take_out put_back", [words.pk]),
+        ("previous approve reject take describe_again stack take_out put_back", [words.pk]),
         ("decision undo_decision cancel_decision continue_decision", [decision.pk]),
         ("decision_status resume_decision", [decision.pk]),
         ("review_photo approve_words reject_words edit_words", [words.photo.pk]),
