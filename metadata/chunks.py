@@ -107,7 +107,7 @@ def _pick(decision: Decision) -> list[tuple[UUID, int]]:
 def _chunk(decision: Decision, found: list[tuple[UUID, int]]) -> None:
     _commit_later()
     bursts.hold([pk for pk, _ in found])
-    written = len(carry_out(decision, _as_found(decision, dict(found)), step_of(decision)))
+    written = _carry_out_many(decision, _as_found(decision, dict(found)), step_of(decision))
     _beat(
         decision,
         cursor=found[-1][0],
@@ -145,8 +145,18 @@ def carry_out(decision: Decision, pks: list[UUID], step: Step) -> list[Written]:
     """Write the decision into those rows; the caller holds them."""
     if decision.kind in kinds.REWORDS:
         return _reword(decision, pks, step)
-    values = _REVIEWS[Kind(decision.kind)](decision, step)
-    return steps.write(pks, Rewrite.to(values), step)
+    return steps.write(pks, _reviewed(decision, step), step)
+
+
+def _carry_out_many(decision: Decision, pks: list[UUID], step: Step) -> int:
+    """The same; how many were written."""
+    if decision.kind in kinds.REWORDS:
+        return len(_reword(decision, pks, step))
+    return steps.write_many(pks, _reviewed(decision, step), step)
+
+
+def _reviewed(decision: Decision, step: Step) -> Rewrite:
+    return Rewrite.to(_REVIEWS[Kind(decision.kind)](decision, step))
 
 
 def _approved(_decision: Decision, step: Step) -> dict[str, Any]:

@@ -7,6 +7,7 @@ and nothing comes twice. Each list is read from an index as far as it is shown, 
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable
@@ -228,12 +229,16 @@ def with_photos(rows: Rows) -> Rows:
     return rows.select_related("photo__album", "photo__account").defer(*UNSEEN)
 
 
+def _as_they_are(rows: Rows) -> Rows:
+    return rows
+
+
 class Reading(NamedTuple):
     """How a page reads its rows: as `dressed` gives them, with as much of their photos as it shows, and without those
     that it leaves out."""
 
     dressed: Callable[[Rows], Iterable[Any]] = with_photos
-    narrowed: Callable[[Rows], Rows] = lambda rows: rows
+    narrowed: Callable[[Rows], Rows] = _as_they_are
 
 
 @dataclass(frozen=True)
@@ -280,6 +285,14 @@ def _cursor(rows: list[Any], order: str, *, is_before: bool = False) -> str:
     return str(Cursor((_place(row, order), row.pk), is_before))
 
 
+@functools.lru_cache(maxsize=256)
+def _listed(account: int, wanted: ReviewFilter, narrowed: Callable[[Rows], Rows]) -> Rows:
+    """What a list shows of the library, in no order. It is put together once, as that takes Django longer than Postgres
+    takes to read a page of it; it is never read itself, only what is made from it."""
+    rows = matching([account], wanted)
+    return narrowed(first_frames(rows) if wanted.status == Status.WAITING else rows)
+
+
 def _read(
     accounts: Collection[int],
     wanted: ReviewFilter,
@@ -287,16 +300,14 @@ def _read(
     cursor: Cursor | None,
     count: int,
     *,
-    narrowed: Callable[[Rows], Rows] = lambda rows: rows,
+    narrowed: Callable[[Rows], Rows] = _as_they_are,
 ) -> Rows:
     """The first `count` rows beyond the cursor; backwards from it where it ends the page."""
     backwards = bool(cursor and cursor.is_before)
 
     def branch(account: int) -> Rows:
-        rows = matching([account], wanted)
-        rows = narrowed(first_frames(rows) if wanted.status == Status.WAITING else rows)
-        rows = beyond(rows, order, cursor.place, backwards=backwards) if cursor else rows
-        return in_order(rows, order, backwards=backwards)
+        rows = in_order(_listed(account, wanted, narrowed), order, backwards=backwards)
+        return beyond(rows, order, cursor.place, backwards=backwards) if cursor else rows
 
     if not accounts:
         return AIMetadata.objects.none()

@@ -5,6 +5,7 @@ A claim is soft: it binds nobody who opens a photo by its address and decides. B
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -91,8 +92,12 @@ def release(user: User) -> None:
 
 
 def free_for(user: User) -> Callable[[QuerySet[AIMetadata]], QuerySet[AIMetadata]]:
-    """Narrows rows to those that are not being shown to somebody else."""
+    """Narrows rows to those that are not being shown to somebody else; one and the same for each person."""
+    return _free_for(user.pk)
 
+
+@functools.lru_cache(maxsize=256)
+def _free_for(user: int) -> Callable[[QuerySet[AIMetadata]], QuerySet[AIMetadata]]:
     def narrowed(rows: QuerySet[AIMetadata]) -> QuerySet[AIMetadata]:
         others = ReviewClaim.objects.filter(words=OuterRef("pk"), until__gte=Now()).exclude(user=user)
         return rows.filter(~Exists(others))

@@ -80,6 +80,15 @@ def write(pks: Collection[UUID], rewrite: Rewrite, step: Step) -> list[Written]:
 
     Conditional on each row's version: a row that somebody changes at the same moment is left as they leave it.
     """
+    return [Written(*row) for row in _execute(pks, rewrite, step, "id, photo_id, {reworded}")]
+
+
+def write_many(pks: Collection[UUID], rewrite: Rewrite, step: Step) -> int:
+    """The same for thousands of rows: only how many were rewritten."""
+    return int(_execute(pks, rewrite, step, "count(*)")[0][0])
+
+
+def _execute(pks: Collection[UUID], rewrite: Rewrite, step: Step, told: str) -> list[tuple[Any, ...]]:
     params = {
         **rewrite.params,
         "pks": array(pks),
@@ -90,8 +99,9 @@ def write(pks: Collection[UUID], rewrite: Rewrite, step: Step) -> list[Written]:
         "at": step.at,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_statement(rewrite, step), params)
-        return [Written(*row) for row in cursor.fetchall()]
+        cursor.execute(_statement(rewrite, step, told), params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def array(pks: Collection[UUID]) -> str:
@@ -100,11 +110,14 @@ def array(pks: Collection[UUID]) -> str:
     return f"{{{','.join(map(str, pks))}}}"
 
 
-def _statement(rewrite: Rewrite, step: Step) -> str:
-    """Every part of it sees the rows as they were before it, so that `target` holds the old values and the new."""
-    told = (*WORDS, *REVIEW)
-    new = {name: f"new_{name}" if name in rewrite.columns else name for name in told}
-    old_values = ", ".join(f"w.{name}" for name in told)
+def _statement(rewrite: Rewrite, step: Step, told: str) -> str:
+    """Every part of it sees the rows as they were before it, so that `target` holds the old values and the new.
+
+    `told` is what it gives of the rows that were rewritten.
+    """
+    names = (*WORDS, *REVIEW)
+    new = {name: f"new_{name}" if name in rewrite.columns else name for name in names}
+    old_values = ", ".join(f"w.{name}" for name in names)
     new_values = ", ".join(f"{value} AS new_{name}" for name, value in rewrite.columns.items())
     changes = ", ".join(f"{name} = target.new_{name}" for name in rewrite.columns)
     history = _history(new)
@@ -130,7 +143,7 @@ def _statement(rewrite: Rewrite, step: Step) -> str:
         ), forgotten AS (
             DELETE FROM photo_embedding WHERE photo_id IN (SELECT photo_id FROM reworded)
         )
-        SELECT id, photo_id, {reworded} FROM target JOIN written USING (id)
+        SELECT {told.format(reworded=reworded)} FROM target JOIN written USING (id)
     """
 
 

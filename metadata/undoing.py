@@ -82,9 +82,10 @@ def take_back(decision: Decision, pks: Collection[UUID]) -> Undone:
         reason="'took back “' || s.change_reason || '”'",
         source=Source.UNDO.value,
     )
+    if not may_reword(decision):
+        return Undone(steps.write_many(pks, _rewrite(decision), step), kept)
     written = steps.write(pks, _rewrite(decision), step)
-    if may_reword(decision):
-        _judge(decision, written)
+    _judge(decision, written)
     return Undone(len(written), kept)
 
 

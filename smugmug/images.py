@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 import os
 import time
 from dataclasses import astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -48,8 +49,22 @@ def address(photo: Photo, size: str) -> str:
 def address_of(photo: UUID, image_id: str, size: str) -> str:
     """The same, by the id of the photo and by what changes when its picture is replaced."""
     expiry = int(time.time()) // DAY + LIFE_DAYS + 1
-    token = signing.Signer(salt=SALT).sign_object([photo.hex, size, expiry, image_id])
+    token = _signer(settings.SECRET_KEY).sign_object([photo.hex, size, expiry, image_id], serializer=_Compact)
     return f"{_beginning()}{token}"
+
+
+class _Compact(signing.JSONSerializer):
+    """JSON as django.core.signing writes it, without a new encoder for each address."""
+
+    _encoder = json.JSONEncoder(separators=(",", ":"))
+
+    def dumps(self, obj: Any) -> bytes:
+        return self._encoder.encode(obj).encode("latin-1")
+
+
+@functools.lru_cache(maxsize=2)
+def _signer(secret: str) -> signing.Signer:
+    return signing.Signer(key=secret, salt=SALT)
 
 
 @functools.cache
