@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from metadata import bursts, kinds, lanes, rewording, snapshots, steps, undoing
 from metadata.models import AIMetadata, Decision
+from metadata.snapshots import Versions
 from metadata.steps import Rewrite, Step, Written
 from targetvision import logs
 from targetvision.models import RunState
@@ -76,7 +78,9 @@ def waits_for_another(decision: Decision) -> bool:
 
 def _work(decision: Decision, deadline: float) -> bool:
     pick: Callable[[Decision], list[Any]] = _undo_pick if decision.undo else _pick
-    write: Callable[[Decision, list[Any]], None] = _undo_chunk if decision.undo else _chunk
+    write: Callable[[list[Any]], None] = (
+        partial(_undo_chunk, decision) if decision.undo else partial(_chunk, decision, _Task.of(decision))
+    )
     finish = _undone if decision.undo else _done
     pace = Pace()
     while rows := pick(decision):
@@ -86,7 +90,7 @@ def _work(decision: Decision, deadline: float) -> bool:
             chunk, rows = rows[: pace.size], rows[pace.size :]
             began = time.monotonic()
             try:
-                write(decision, chunk)
+                write(chunk)
             except Lost:
                 logger.info("decision %s is stopped or in other hands", decision.pk)
                 return True
@@ -98,16 +102,31 @@ def _work(decision: Decision, deadline: float) -> bool:
 # --- Carrying out ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What is the same for all chunks of a decision that is carried out."""
+
+    rows: QuerySet[AIMetadata]
+    versions: Versions
+    step: Step
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        rows = kinds.affected(decision)
+        return cls(rows, snapshots.versions_of(rows), step_of(decision))
+
+
 def _pick(decision: Decision) -> list[tuple[UUID, int]]:
     assert decision.snapshot_id is not None  # carry_on() sees to it
     return snapshots.after(decision.snapshot_id, decision.cursor, PICKED)
 
 
 @transaction.atomic
-def _chunk(decision: Decision, found: list[tuple[UUID, int]]) -> None:
+def _chunk(decision: Decision, task: _Task, found: list[tuple[UUID, int]]) -> None:
     _commit_later()
     bursts.hold([pk for pk, _ in found])
-    written = _carry_out_many(decision, _as_found(decision, dict(found)), step_of(decision))
+    step = replace(task.step, at=timezone.now())
+    written = _carry_out_many(decision, _as_found(decision, task, dict(found)), step)
     _beat(
         decision,
         cursor=found[-1][0],
@@ -117,19 +136,18 @@ def _chunk(decision: Decision, found: list[tuple[UUID, int]]) -> None:
     )
 
 
-def _as_found(decision: Decision, found: dict[UUID, int]) -> list[UUID]:
+def _as_found(decision: Decision, task: _Task, found: dict[UUID, int]) -> list[UUID]:
     """Those that still match, and that nobody has changed since, but for decisions that this one had to wait for.
 
     Asked is for the others, which are few.
     """
     assert decision.snapshot_id is not None  # carry_on() sees to it
-    rows = kinds.affected(decision)
-    moved = snapshots.moved(decision.snapshot_id, min(found), max(found), rows)
+    moved = snapshots.moved(decision.snapshot_id, min(found), max(found), task.versions)
     if not moved:
         return list(found)
     earlier = Decision.objects.filter(account=decision.account_id, created_at__lt=decision.created_at)
     changed = snapshots.changed({pk: found[pk] for pk in moved}, but_by=earlier.exclude(filter={}))
-    back = set(rows.filter(pk__in=moved - changed).values_list("pk", flat=True))
+    back = set(task.rows.filter(pk__in=moved - changed).values_list("pk", flat=True))
     return [pk for pk in found if pk not in moved or pk in back]
 
 

@@ -378,8 +378,8 @@ def test_cancel_keeps_what_was_done_and_it_can_go_on(
     decision = bulk.decide(album.account, by=ada, kind="approve", filter=ALL_WAITING)
     chunk = chunks._chunk
 
-    def stopped_after_one(mine: Decision, pks: Any) -> None:
-        chunk(mine, pks)
+    def stopped_after_one(mine: Decision, *rest: Any) -> None:
+        chunk(mine, *rest)
         bulk.cancel(Decision.objects.get(pk=decision.pk))
 
     monkeypatch.setattr(chunks, "_chunk", stopped_after_one)

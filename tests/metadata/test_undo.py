@@ -344,8 +344,8 @@ def test_undo_while_it_is_carried_out_stops_it_first(
     decision = bulk.decide(album.account, by=ada, kind="approve", filter=ALL_WAITING)
     chunk = chunks._chunk
 
-    def undone_after_one(mine: Decision, pks: Any) -> None:
-        chunk(mine, pks)
+    def undone_after_one(mine: Decision, *rest: Any) -> None:
+        chunk(mine, *rest)
         if mine.changed == 2:
             bulk.undo(Decision.objects.get(pk=decision.pk), by=ada)
 
