@@ -6,6 +6,7 @@ WSGI application with a person's token. What a request writes is taken back befo
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ CHECKS = [
 
 load_all_checks()
 schema = schemathesis.openapi.from_dict(
-    api.get_openapi_schema(),
+    copy.deepcopy(api.get_openapi_schema()),  # it is everybody's
     config=SchemathesisConfig.from_dict(
         {
             "seed": 1,
