@@ -1,4 +1,4 @@
-"""Which words are shown for review, to whom, and in which order. Reads only, but for the claim on what is shown next.
+"""Which words are shown for review, to whom, and in which order. Reads only.
 
 Lists go on by a cursor that holds the last row's place in the order: whatever is decided meanwhile, nothing is skipped
 and nothing comes twice. Each list is read from an index as far as it is shown, one branch for each library.
@@ -21,7 +21,7 @@ from django.core.cache import cache
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
-from metadata import review_claims, rewording
+from metadata import rewording
 from metadata.forms_review import Order, Status
 from metadata.models import AIMetadata, PhotoSearch
 from metadata.models.search import holds_words
@@ -182,6 +182,11 @@ class Cursor:
         return f"{'before' if self.is_before else 'after'}_{text}_{pk}"
 
     @classmethod
+    def at(cls, row: Any, order: str, *, is_before: bool = False) -> Cursor:
+        """Where the row stands in the order."""
+        return cls((_place(row, order), row.pk), is_before)
+
+    @classmethod
     def read(cls, text: str, order: str) -> Cursor | None:
         """From what str() gave for the same order; None for anything else."""
         direction, _, rest = text.partition("_")
@@ -263,7 +268,7 @@ def page(
     backwards = bool(here and here.is_before)
 
     def read(cursor: Cursor | None) -> list[Any]:
-        rows = _read(accounts, wanted, order, cursor, size + 1, narrowed=reading.narrowed)
+        rows = first_rows(accounts, wanted, order, cursor, size + 1, narrowed=reading.narrowed)
         return list(reading.dressed(rows))
 
     rows = read(here)
@@ -281,8 +286,7 @@ def page(
 
 
 def _cursor(rows: list[Any], order: str, *, is_before: bool = False) -> str:
-    row = rows[0] if is_before else rows[-1]
-    return str(Cursor((_place(row, order), row.pk), is_before))
+    return str(Cursor.at(rows[0] if is_before else rows[-1], order, is_before=is_before))
 
 
 @functools.lru_cache(maxsize=256)
@@ -293,7 +297,7 @@ def _listed(account: int, wanted: ReviewFilter, narrowed: Callable[[Rows], Rows]
     return narrowed(first_frames(rows) if wanted.status == Status.WAITING else rows)
 
 
-def _read(
+def first_rows(
     accounts: Collection[int],
     wanted: ReviewFilter,
     order: str,
@@ -316,67 +320,6 @@ def _read(
     first, *others = (branch(account).values("pk")[:count] for account in accounts)
     rows = AIMetadata.objects.filter(pk__in=first.union(*others, all=True))
     return in_order(rows, order, backwards=backwards)[:count]
-
-
-# --- One photo after the other -----------------------------------------------------------------------------------
-
-
-def next_for(user: User, wanted: ReviewFilter, after: AIMetadata | None = None) -> AIMetadata | None:
-    """What to show the person next; claimed for them, beside what they hold already.
-
-    Nothing that is being shown to somebody else, so that it may be None while words still wait. It goes to the end of
-    the order and no further: from the beginning again with after=None.
-    """
-    accounts, free = accounts_of(user, wanted), review_claims.free_for(user)
-    while rows := _read_on(accounts, wanted, after, 1, free):
-        if review_claims.show(user, rows[0]):
-            return rows[0]
-    return None
-
-
-class Deck(NamedTuple):
-    """What a page has ready: rows in order, and all words that are held for the person now."""
-
-    rows: list[AIMetadata]
-    held: set[UUID]
-
-
-def deck_for(
-    user: User,
-    wanted: ReviewFilter,
-    after: AIMetadata | None,
-    count: int,
-    *,
-    beside: Collection[UUID] = (),
-) -> Deck:
-    """The `count` rows that follow, as in next_for(); they and the words `beside` them are claimed, and what else the
-    person held is let go."""
-    accounts, free = accounts_of(user, wanted), review_claims.free_for(user)
-    while True:
-        rows = _read_on(accounts, wanted, after, count, free)
-        held = review_claims.hold(user, {*beside, *(row.pk for row in rows)})
-        ours = [row for row in rows if row.pk in held]
-        if ours or not rows:  # else others took them all just now
-            return Deck(ours, held)
-
-
-def _read_on(
-    accounts: Collection[int],
-    wanted: ReviewFilter,
-    after: AIMetadata | None,
-    count: int,
-    narrowed: Callable[[Rows], Rows],
-) -> list[AIMetadata]:
-    order = order_of_focus(wanted)
-    cursor = Cursor((_place(after, order), after.pk)) if after else None
-    return list(with_photos(_read(accounts, wanted, order, cursor, count, narrowed=narrowed)))
-
-
-def previous_for(user: User, wanted: ReviewFilter, before: AIMetadata) -> AIMetadata | None:
-    """What stands before it in the order in which photos are shown, whoever else is being shown it."""
-    order = order_of_focus(wanted)
-    cursor = Cursor((_place(before, order), before.pk), is_before=True)
-    return with_photos(_read(accounts_of(user, wanted), wanted, order, cursor, 1)).first()
 
 
 # --- How many ----------------------------------------------------------------------------------------------------

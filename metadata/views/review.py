@@ -19,11 +19,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from metadata import bulk, focus, library, queue, regenerate, review_claims, sides, stacks, tags, workflow
+from metadata import bulk, decks, focus, library, queue, regenerate, review_claims, sides, stacks, tags, workflow
+from metadata.decks import Deck
 from metadata.forms import RejectForm, WordsForm
 from metadata.forms_focus import MOST_AHEAD, ApproveForm, DeckForm, RegenerateForm, TagsForm, TakeForm, UndoForm
 from metadata.models import AIMetadata, Decision
-from metadata.queue import Deck, ReviewFilter
+from metadata.queue import ReviewFilter
 from metadata.views import filtering, say_once
 from smugmug.models import Account
 from targetvision.access import SignedInRequest, changeable, visible
@@ -47,7 +48,7 @@ def previous(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """On to the photo before the one with those words; nothing before it, and it is that one again."""
     words = changeable(request, _rows(), pk=pk)
     wanted, _ = ReviewFilter.read(request.GET)
-    found = queue.previous_for(request.user, wanted, words)
+    found = decks.previous_for(request.user, wanted, words)
     if not found:
         messages.info(request, "This is the first one.")
     return redirect(_address(wanted, found or words))
@@ -78,16 +79,15 @@ def complete_tag(request: SignedInRequest, nickname: str) -> JsonResponse:
 
 def _asked_for(request: SignedInRequest, wanted: ReviewFilter, asked: dict[str, Any], before: set[UUID]) -> Deck:
     """With what of the deck is still the person's; one photo that is asked for is shown whoever else looks at it."""
-    if asked["of"] or asked["before"]:
-        found = (
-            changeable(request, _rows(), photo=asked["of"])
-            if asked["of"]
-            else queue.previous_for(request.user, wanted, changeable(request, _rows(), pk=asked["before"]))
-        )
-        rows = [found] if found else []
-        return Deck(rows, review_claims.hold(request.user, before | {row.pk for row in rows}))
-    after = changeable(request, _rows(), pk=asked["beyond"]) if asked["beyond"] else None
-    return queue.deck_for(request.user, wanted, after, asked["count"] or MOST_AHEAD, beside=before)
+    if not (asked["of"] or asked["before"]):
+        after = changeable(request, _rows(), pk=asked["beyond"]) if asked["beyond"] else None
+        return decks.deck_for(request.user, wanted, after, asked["count"] or MOST_AHEAD, beside=before)
+    if asked["of"]:
+        found = changeable(request, _rows(), photo=asked["of"])
+    else:
+        found = decks.previous_for(request.user, wanted, changeable(request, _rows(), pk=asked["before"]))
+    rows = [found] if found else []
+    return Deck(rows, review_claims.hold(request.user, before | {row.pk for row in rows}))
 
 
 # --- Decisions ---------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _go_on(request: SignedInRequest, words: AIMetadata, said: str, decision: Dec
         return JsonResponse(_came_of(request, words, said, decision))
     messages.success(request, said)
     wanted, _ = ReviewFilter.read(request.GET)
-    following = queue.next_for(request.user, wanted, words) or queue.next_for(request.user, wanted)
+    following = decks.next_for(request.user, wanted, words) or decks.next_for(request.user, wanted)
     return redirect(_address(wanted, following))
 
 
@@ -311,8 +311,8 @@ def _page(
 def _deck(request: SignedInRequest, wanted: ReviewFilter, words: AIMetadata | None) -> list[AIMetadata]:
     """The words asked for, or the first that the filter finds, and what comes after them; all held for the person."""
     if words is None:
-        return queue.deck_for(request.user, wanted, None, 1 + MOST_AHEAD).rows
-    return [words, *queue.deck_for(request.user, wanted, words, MOST_AHEAD, beside=[words.pk]).rows]
+        return decks.deck_for(request.user, wanted, None, 1 + MOST_AHEAD).rows
+    return [words, *decks.deck_for(request.user, wanted, words, MOST_AHEAD, beside=[words.pk]).rows]
 
 
 def _nothing(request: SignedInRequest, wanted: ReviewFilter) -> dict[str, Any]:

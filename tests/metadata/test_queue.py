@@ -7,9 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.http import QueryDict
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from metadata import queue
@@ -330,34 +328,6 @@ def test_page_takes_two_queries_however_many_rows(
         with django_assert_num_queries(2):
             rows = page_of(user, ALL, "", 50).rows
             assert {(row.photo.album.title, row.photo.account.nickname) for row in rows}
-
-
-# --- One after the other ---------------------------------------------------------------------------------------
-
-
-def test_next_are_the_oldest_that_follow(library_of_ada: Account):
-    rows = [words_in(library_of_ada, day) for day in range(1, 9)]
-    user = library_of_ada.owner
-
-    assert pks(queue.deck_for(user, ALL, None, 6).rows) == pks(rows[:6])
-    assert pks(queue.deck_for(user, ALL, rows[0], 3).rows) == pks(rows[1:4])
-    assert pks(queue.deck_for(user, ReviewFilter(order="least_sure"), None, 1).rows) == [min(pks(rows))]
-    assert queue.deck_for(user, ALL, rows[-1], 6).rows == []
-    assert (queue.next_for(user, ALL, rows[0]), queue.next_for(user, ALL, rows[-1])) == (rows[1], None)
-
-
-def test_next_takes_as_many_queries_for_one_row_as_for_three(library_of_ada: Account):
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert queue.deck_for(library_of_ada.owner, ALL, None, 6).rows[0].photo.album.title
-        return len(captured)
-
-    words_in(library_of_ada)
-    of_one = queries()
-    words_in(library_of_ada)
-    words_in(library_of_ada)
-
-    assert queries() == of_one
 
 
 # --- How many ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.test import TestCase
 
-from metadata import library, queue
+from metadata import decks, library, queue
 from metadata.queue import ReviewFilter
 from smugmug.models import Photo
 from tests.factories import AccountFactory, AIMetadataFactory, AlbumFactory, PhotoFactory
@@ -62,8 +62,8 @@ class BigLibrary(TestCase):
     def test_next_reads_little_more_than_it_shows(self) -> None:
         middle = queue.words(self.user, ReviewFilter()).order_by("sort_at")[PHOTOS // 2]
 
-        assert rows_read(lambda: queue.deck_for(self.user, ReviewFilter(), None, 6)) <= MOST_ROWS
-        assert rows_read(lambda: queue.deck_for(self.user, ReviewFilter(), middle, 6)) <= MOST_ROWS
+        assert rows_read(lambda: decks.deck_for(self.user, ReviewFilter(), None, 6)) <= MOST_ROWS
+        assert rows_read(lambda: decks.deck_for(self.user, ReviewFilter(), middle, 6)) <= MOST_ROWS
 
     def test_decided_and_all_in_time_read_little_more_than_they_show(self) -> None:
         for_all = ReviewFilter(status="all", order="oldest")

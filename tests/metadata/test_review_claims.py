@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from metadata import queue, review_claims, workflow
+from metadata import decks, review_claims, workflow
 from metadata.models import AIMetadata, ReviewClaim
 from metadata.queue import ReviewFilter
 from smugmug.models import Account
@@ -46,7 +46,7 @@ def end_claims() -> None:
 def test_next_is_claimed_for_two_minutes_and_the_photos_behind_it_are_not(ada: Any, rows: list[AIMetadata]):
     before = timezone.now()
 
-    assert queue.next_for(ada, ALL) == rows[0]
+    assert decks.next_for(ada, ALL) == rows[0]
 
     assert claims() == {rows[0].pk: "ada"}
     assert 119 < (ReviewClaim.objects.get().until - before).total_seconds() < 125
@@ -54,46 +54,46 @@ def test_next_is_claimed_for_two_minutes_and_the_photos_behind_it_are_not(ada: A
 
 @pytest.mark.django_db
 def test_next_of_another_person_is_another_photo(ada: Any, grace: Any, rows: list[AIMetadata]):
-    queue.next_for(ada, ALL)
+    decks.next_for(ada, ALL)
 
-    assert queue.next_for(grace, ALL) == rows[1]
+    assert decks.next_for(grace, ALL) == rows[1]
     assert claims() == {rows[0].pk: "ada", rows[1].pk: "grace"}
 
 
 @pytest.mark.django_db
 def test_next_for_the_same_person_is_the_same_photo_again(ada: Any, rows: list[AIMetadata]):
-    queue.next_for(ada, ALL)
+    decks.next_for(ada, ALL)
 
-    assert queue.next_for(ada, ALL) == rows[0]
+    assert decks.next_for(ada, ALL) == rows[0]
 
 
 @pytest.mark.django_db
 def test_next_beyond_a_deck_gives_nobody_else_a_moment_with_it(ada: Any, grace: Any, rows: list[AIMetadata]):
     review_claims.hold(ada, [rows[0].pk, rows[1].pk])
 
-    assert queue.next_for(ada, ALL, after=rows[1]) == rows[2]
+    assert decks.next_for(ada, ALL, after=rows[1]) == rows[2]
 
     assert claims() == dict.fromkeys([row.pk for row in rows], "ada")
-    assert queue.next_for(grace, ALL) is None
+    assert decks.next_for(grace, ALL) is None
 
 
 @pytest.mark.django_db
 def test_next_takes_over_what_was_shown_more_than_two_minutes_ago(ada: Any, grace: Any, rows: list[AIMetadata]):
-    queue.next_for(ada, ALL)
+    decks.next_for(ada, ALL)
     end_claims()
 
-    assert queue.next_for(grace, ALL) == rows[0]
+    assert decks.next_for(grace, ALL) == rows[0]
     assert claims() == {rows[0].pk: "grace"}
 
 
 @pytest.mark.django_db
 def test_next_is_nothing_while_others_look_at_all_that_is_left(ada: Any, grace: Any, rows: list[AIMetadata]):
     AIMetadata.objects.exclude(pk=rows[0].pk).delete()
-    queue.next_for(ada, ALL)
+    decks.next_for(ada, ALL)
 
-    assert queue.next_for(grace, ALL) is None
+    assert decks.next_for(grace, ALL) is None
     review_claims.release(ada)
-    assert queue.next_for(grace, ALL) == rows[0]
+    assert decks.next_for(grace, ALL) == rows[0]
 
 
 @pytest.mark.django_db
@@ -133,11 +133,11 @@ def test_deck_is_all_claimed_with_what_was_before_the_person_and_nothing_else(
     review_claims.show(grace, rows[1])
     review_claims.show(ada, rows[0])
 
-    deck = queue.deck_for(ada, ALL, None, 6, beside=[rows[1].pk])
+    deck = decks.deck_for(ada, ALL, None, 6, beside=[rows[1].pk])
 
     assert (deck.rows, deck.held) == ([rows[0], rows[2]], {rows[0].pk, rows[2].pk})
     assert claims() == {rows[0].pk: "ada", rows[1].pk: "grace", rows[2].pk: "ada"}
-    assert queue.deck_for(ada, ALL, rows[2], 6, beside=[rows[2].pk]) == ([], {rows[2].pk})
+    assert decks.deck_for(ada, ALL, rows[2], 6, beside=[rows[2].pk]) == ([], {rows[2].pk})
     assert claims() == {rows[1].pk: "grace", rows[2].pk: "ada"}
 
 
@@ -154,12 +154,12 @@ def test_deck_that_others_took_while_it_was_read_is_read_again(
 
     monkeypatch.setattr(review_claims, "hold", overtaken)
 
-    assert queue.deck_for(ada, ALL, None, 1).rows == [rows[1]]
+    assert decks.deck_for(ada, ALL, None, 1).rows == [rows[1]]
 
 
 @pytest.mark.django_db
 def test_claim_of_another_person_binds_nobody_who_decides(ada: Any, grace: Any, rows: list[AIMetadata]):
-    queue.next_for(ada, ALL)
+    decks.next_for(ada, ALL)
 
     workflow.reject(rows[0], by=grace, version=rows[0].version, reason="Other")
 
@@ -180,7 +180,7 @@ def test_next_for_many_at_the_same_moment_is_a_photo_of_their_own_for_each(libra
             shown = []
             for _ in range(2):
                 start.wait(timeout=20)
-                first = queue.next_for(person, ALL)
+                first = decks.next_for(person, ALL)
                 start.wait(timeout=20)
                 shown.append(first.pk)
                 AIMetadata.objects.filter(pk=first.pk).update(review_status="rejected", version=F("version") + 1)
